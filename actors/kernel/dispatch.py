@@ -1,0 +1,172 @@
+"""Dispatch: a ready queue of mailboxes, drained in batches by one callback of one loop.
+
+Owned by its loop's thread, except `schedule`, `call` and `wake`, which any thread may use.
+One wake-up per batch: while `awake` is set a drain is under way or on its way, so a putter
+need not wake the loop again. The owner clears the mark and then looks at the queue once
+more, the putter appends and then looks at the mark (the rule of `mailbox.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from actors.kernel.errors import AskTimeout
+from actors.kernel.future import ON_LOOP
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from actors.kernel.future import Reply
+    from actors.kernel.mailbox import Mailbox
+    from actors.kernel.ports import Clock, Pending
+
+BATCH: Final = 64  # messages of one mailbox before the next one is served
+TURN: Final = 512  # messages of one callback before the loop's other work is let in
+SWEEP_S: Final = 1.0  # how often the timeouts of long asks are looked at
+LONG_S: Final = 10.0  # asks with a timeout from here up share the sweep
+R = TypeVar("R")
+
+
+class Dispatcher:
+    """Runs the actors of one event loop."""
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        self.name = name
+        self.loop = loop
+        self.clock = clock
+        self.ready: deque[Mailbox] = deque()
+        self.calls: deque[Callable[[], object]] = deque()
+        self.awake = False
+        self.closed = False
+        self.ident = 0  # thread id of the loop, set by `attach`
+        self.stepping = False  # the kernel is stepping a handler's coroutine right now
+        # what the watchdog looks at
+        self.current: Mailbox | None = None
+        self.message: object = None
+        self.beats = 0
+        self.late_answers = 0  # that nobody waited for any more
+        self._patience: dict[float, deque[tuple[int, Reply[Any]]]] = {}
+        self._sweep_number = 0
+        self._sweeping = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def attach(self) -> None:
+        """Say that the calling thread runs this loop from now on."""
+        self.ident = threading.get_ident()
+        ON_LOOP.dispatcher = self
+
+    def here(self) -> bool:
+        """Whether the calling thread runs this loop right now."""
+        return ON_LOOP.dispatcher is self
+
+    # -- any thread -------------------------------------------------------------------------
+
+    def schedule(self, mailbox: Mailbox) -> None:
+        """Have `mailbox` served; more than once is harmless."""
+        mailbox.scheduled = True
+        self.ready.append(mailbox)
+        if not self.awake:
+            self.wake()
+
+    def call(self, work: Callable[[], object]) -> None:
+        """Run `work` on this loop soon; dropped when the loop is closed."""
+        self.calls.append(work)
+        if not self.awake:
+            self.wake()
+
+    def wake(self) -> None:
+        """Make sure that a drain is on its way."""
+        self.awake = True
+        if self.closed:
+            return
+        try:
+            if threading.get_ident() == self.ident:
+                self.loop.call_soon(self.drain)
+            else:
+                self.loop.call_soon_threadsafe(self.drain)
+        except RuntimeError:  # closed between the look and the call
+            self.closed = True
+
+    # -- the loop's thread ------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Serve the ready mailboxes, oldest first, for one bounded turn."""
+        ready = self.ready
+        left = TURN
+        try:
+            while self.calls:
+                self.calls.popleft()()
+            while ready and left > 0:
+                mailbox = ready.popleft()
+                self.current = mailbox
+                left -= mailbox.run(BATCH) + 1
+        finally:  # whatever went wrong, the other mailboxes are served
+            self.rest()
+
+    def rest(self) -> None:
+        """End a drain: come back if there is more to do, else wait to be woken."""
+        self.current = None
+        if self.ready or self.calls:
+            self.loop.call_soon(self.drain)
+            return
+        self.awake = False
+        if (self.ready or self.calls) and not self.awake:
+            self.wake()
+
+    def later(self, delay_s: float, work: Callable[[], object]) -> Pending:
+        """Run `work` on this loop after `delay_s` seconds."""
+        return self.loop.call_later(delay_s, work)
+
+    def task(self, coro: Coroutine[Any, Any, R], name: str) -> asyncio.Task[R]:
+        """Run a coroutine as a task that this dispatcher owns and awaits at its end."""
+        task = self.loop.create_task(coro, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def tasks(self) -> tuple[asyncio.Task[Any], ...]:
+        """The tasks that are not done."""
+        return tuple(self._tasks)
+
+    def expect(self, reply: Reply[Any], timeout: float) -> None:
+        """Fail `reply` with AskTimeout unless it is done within `timeout` seconds.
+
+        Short timeouts get a timer each. Long ones, of which there may be a million a second,
+        share a queue per length that is swept once a second, and read no clock: they fire by
+        the number of sweeps, never early, at most two seconds late.
+        """
+        if timeout < LONG_S:
+            reply.timer = self.later(timeout, lambda: self._expire(reply, timeout))
+            return
+        line = self._patience.get(timeout)
+        if line is None:
+            line = self._patience[timeout] = deque()
+        while line and line[0][1].done:
+            line.popleft()
+        line.append((self._sweep_number + math.ceil(timeout / SWEEP_S) + 1, reply))
+        if len(line) > 4_096 and not len(line) & 4_095:
+            # one patient asker at the head must not keep a million answered ones alive
+            self._patience[timeout] = deque(item for item in line if not item[1].done)
+        if not self._sweeping:
+            self._sweeping = True
+            self.later(SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweep_number += 1
+        for timeout, line in list(self._patience.items()):
+            while line and (line[0][1].done or line[0][0] <= self._sweep_number):
+                self._expire(line.popleft()[1], timeout)
+            if not line:
+                del self._patience[timeout]
+        self._sweeping = bool(self._patience)
+        if self._sweeping:
+            self.later(SWEEP_S, self._sweep)
+
+    def _expire(self, reply: Reply[Any], timeout: float) -> None:
+        if not reply.done:
+            reply.settle(None, AskTimeout(reply.address, timeout))

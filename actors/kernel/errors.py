@@ -1,0 +1,168 @@
+"""What can go wrong between actors.
+
+KernelError
+├── ActorDead            the target has stopped (also pykka.ActorDeadError)
+├── ActorFailed          the target's handler raised; the asker learns it as data
+├── AskTimeout           no answer within the time (also pykka.Timeout)
+├── MailboxFull          the target's lane has no room; nothing was queued
+├── MessageTooBig        one message above the limit; nothing was queued
+├── WouldDeadlock        a blocking wait on a thread that must not wait
+├── Unhandled            the target has no handler for this message type
+├── Expired              the deadline passed before the handler ran
+├── StartFailed          `__init__` or `on_start` raised
+├── NameTaken            a living actor has this name
+├── UnknownAddress       no such actor, or no way to its node
+├── LocalOnly            asked of a kind of actor that does not offer it
+└── HandlerError         a class declares its handlers wrongly (a programming error)
+"""
+
+from __future__ import annotations
+
+import pykka
+
+
+class KernelError(Exception):
+    """Root of everything the kernel raises; `hint` says what a person can do."""
+
+    hint: str = ""
+
+    def __init__(self, text: str, *, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint or self.hint
+
+    def __str__(self) -> str:
+        text = str(self.args[0]) if self.args else type(self).__name__
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class ActorDead(KernelError, pykka.ActorDeadError):
+    """The actor `address` has stopped; `what` was not handled."""
+
+    def __init__(self, address: str, what: str = "the message") -> None:
+        super().__init__(f"{address} has stopped; {what} was not handled")
+        self.address = address
+
+
+class ActorFailed(KernelError):
+    """The handler of `address` failed on a message; its supervisor decides what follows."""
+
+    def __init__(self, address: str, message_type: str, error_type: str, error_text: str) -> None:
+        super().__init__(f"{address} failed on {message_type}: {error_type}: {error_text}")
+        self.address = address
+        self.message_type = message_type
+        self.error_type = error_type
+        self.error_text = error_text
+
+
+class AskTimeout(KernelError, pykka.Timeout):
+    """`address` did not answer within `timeout` seconds; it may still handle the message."""
+
+    def __init__(self, address: str, timeout: float | None) -> None:
+        super().__init__(f"{address} did not answer within {timeout} s")
+        self.address = address
+        self.timeout = timeout
+
+
+class MailboxFull(KernelError):
+    """The lane has `bound` messages or too many bytes; the message was not queued."""
+
+    hint = "wait for room: tell(message, timeout=…) from a thread, await send(…) in an actor"
+
+    def __init__(self, address: str, lane: str, bound: int) -> None:
+        super().__init__(f"the {lane} lane of {address} is full at {bound} messages or its bytes")
+        self.address = address
+        self.lane = lane
+        self.bound = bound
+
+
+class MessageTooBig(KernelError):
+    """One message counts `size` bytes, `limit` is allowed; it was not queued."""
+
+    hint = "store the payload and send its path or key"
+
+    def __init__(self, address: str, size: int, limit: int) -> None:
+        super().__init__(f"a message of {size} bytes to {address} is above the limit of {limit}")
+        self.address = address
+        self.size = size
+        self.limit = limit
+
+
+class WouldDeadlock(KernelError):
+    """A blocking wait on an event loop, or of an actor on itself, would never end."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} would block the event loop it waits for",
+            hint="inside an actor write: await ref.request(message)",
+        )
+
+
+class Unhandled(KernelError):
+    """`address` has no handler for `message_type`."""
+
+    def __init__(self, address: str, message_type: str, cause: str = "") -> None:
+        super().__init__(
+            f"{address} has no handler for {message_type}{cause}",
+            hint="add a method with @handles whose parameter is annotated with that type",
+        )
+        self.address = address
+        self.message_type = message_type
+
+
+class Expired(KernelError):
+    """The deadline of the message passed before its handler could run; it was not run."""
+
+    def __init__(self, address: str, message_type: str) -> None:
+        super().__init__(f"{message_type} to {address} expired before it was handled")
+        self.address = address
+        self.message_type = message_type
+
+
+class StartFailed(KernelError):
+    """The actor could not start; it is stopped and its name is free."""
+
+    def __init__(self, address: str, error_type: str, error_text: str) -> None:
+        super().__init__(f"{address} could not start: {error_type}: {error_text}")
+        self.address = address
+        self.error_type = error_type
+        self.error_text = error_text
+
+
+class NameTaken(KernelError):
+    """A living actor of this system has the name."""
+
+    def __init__(self, name: str, system: str) -> None:
+        super().__init__(f"an actor named {name!r} already lives in system {system!r}")
+        self.name = name
+
+
+class UnknownAddress(KernelError):
+    """No actor has this address, or its node cannot be reached from here."""
+
+    def __init__(self, address: str, why: str, *, hint: str = "") -> None:
+        super().__init__(f"{address}: {why}", hint=hint)
+        self.address = address
+
+
+class LocalOnly(KernelError):
+    """This kind of actor does not offer `what`."""
+
+    def __init__(self, address: str, what: str, *, hint: str) -> None:
+        super().__init__(f"{what} is not available on {address}", hint=hint)
+        self.address = address
+
+
+class HandlerError(KernelError, TypeError):
+    """A class declares its handlers wrongly; raised when the class is made."""
+
+
+def describe(error: BaseException) -> str:
+    """The text of an error, bounded to 500 characters, never failing.
+
+    Error paths must not `repr` payloads (reference/reliability.md F8).
+    """
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the first failure
+        text = "<unprintable>"
+    return text if len(text) <= 500 else text[:497] + "..."

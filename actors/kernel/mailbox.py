@@ -1,0 +1,233 @@
+"""Mailboxes: three lanes, each with a bound that rejects to the sender.
+
+    SYSTEM    zero-argument calls of the kernel itself (stop, watch, child ended); unbounded,
+              never rejected, run even while a handler awaits
+    CONTROL   messages of handlers marked `control` or `@interleave`; 256
+    USER      everything else; 1,024 messages and 16 MiB
+
+Any thread puts; only the owning loop takes. There is no lock on the way: `deque.append` and
+`popleft` are atomic, and every hand-over follows one rule: *first leave your mark, then look
+for the other side's*. A putter appends and then looks whether the box was sealed (then it
+flushes what it finds); the owner marks "not scheduled" and then looks whether something came
+in. Threads that put at the very same moment may overshoot a bound by one message each.
+
+A box is born held (marked as scheduled, but on no ready queue): whatever comes before its
+maker calls `release` waits, so that the maker may work on it without a lock.
+
+A plain `tell` of a small message travels bare; only asks, deadlines and large messages need
+an `Envelope` (it would cost more than the delivery).
+"""
+
+from __future__ import annotations
+
+import abc
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from actors.kernel.errors import ActorDead, MailboxFull, MessageTooBig
+from transport.message import local_size
+
+if TYPE_CHECKING:
+    from actors.kernel.dispatch import Dispatcher
+    from actors.kernel.ports import Answerable
+
+USER_BOUND: Final = 1_024  # messages
+USER_BYTES: Final = 16 * 1024 * 1024
+CONTROL_BOUND: Final = 256
+MESSAGE_LIMIT: Final = 1024 * 1024  # bytes; the wire's frame limit holds locally too
+SMALL: Final = 256  # what a message without text or bytes counts
+CONTROL_RUN: Final = 16  # CONTROL messages before one USER message is served
+
+_LOCK = threading.Lock()  # leaf; guards `bytes_in` (large messages only) and the making of lanes
+
+
+class Envelope:
+    """A message with what must travel beside it."""
+
+    __slots__ = ("deadline", "failures", "message", "reply", "size")
+
+    def __init__(
+        self,
+        message: object,
+        reply: Answerable | None = None,
+        size: int = SMALL,
+        deadline: float | None = None,
+    ) -> None:
+        self.message = message
+        self.reply = reply
+        self.size = size
+        self.deadline = deadline  # seconds on the system's monotonic clock
+        self.failures = 0  # incarnations that failed on it
+
+
+class StopMarker:
+    """The end of a sealed USER lane: everything before it is handled, then the actor stops."""
+
+    __slots__ = ()
+
+
+class Mailbox(abc.ABC):
+    """The lanes of one actor. `dispatcher` is the loop that takes from them."""
+
+    __slots__ = (
+        "address",
+        "bound",
+        "bytes_in",
+        "bytes_out",
+        "control",
+        "dispatcher",
+        "has_control",
+        "room",
+        "scheduled",
+        "sealed",
+        "system",
+        "user",
+    )
+
+    def __init__(
+        self, address: str, dispatcher: Dispatcher, bound: int, *, has_control: bool
+    ) -> None:
+        self.address = address
+        self.dispatcher = dispatcher
+        self.bound = bound
+        self.has_control = has_control  # whether any of its handlers takes CONTROL messages
+        self.user: deque[object] = deque()
+        self.control: deque[object] | None = None
+        self.system: deque[Callable[[], object]] | None = None
+        self.room: deque[Callable[[], object]] | None = None  # senders that wait for room
+        self.scheduled = True  # held; see `release`
+        self.sealed = False
+        self.bytes_in = 0  # beyond SMALL per message; under _LOCK
+        self.bytes_out = 0  # written by the owning loop only
+
+    # -- putting: any thread ----------------------------------------------------------------
+
+    def put(
+        self, message: object, reply: Answerable | None = None, deadline: float | None = None
+    ) -> None:
+        """Queue a message or say at once why not.
+
+        Raises:
+            ActorDead: the mailbox is sealed.
+            MailboxFull: the lane has no room for it.
+            MessageTooBig: it counts more than 1 MiB.
+        """
+        if self.sealed:
+            raise ActorDead(self.address, type(message).__qualname__)
+        size = local_size(message)
+        lane, bound = self.user, self.bound
+        if self.has_control and self.is_control(type(message)):
+            lane, bound = self._control_lane(), CONTROL_BOUND
+        if len(lane) >= bound:
+            raise MailboxFull(self.address, "USER" if lane is self.user else "CONTROL", bound)
+        if size > SMALL:
+            self._admit(size)
+        if reply is None and size == SMALL and deadline is None:
+            lane.append(message)
+        else:
+            lane.append(Envelope(message, reply, size, deadline))
+        if not self.scheduled:
+            self.dispatcher.schedule(self)
+        if self.sealed:
+            self.flush()
+
+    def put_unbounded(self, message: object) -> None:
+        """Queue kernel mail (`Down`) in the USER lane, exempt from its bound; lost if sealed."""
+        self.user.append(message)
+        if not self.scheduled:
+            self.dispatcher.schedule(self)
+        if self.sealed:
+            self.flush()
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Queue a SYSTEM call; it runs on the owning loop, also after the actor died."""
+        if self.system is None:
+            with _LOCK:  # two threads must not each make a lane
+                if self.system is None:
+                    self.system = deque()
+        self.system.append(call)
+        if not self.scheduled:
+            self.dispatcher.schedule(self)
+
+    def release(self) -> None:
+        """Let the loop serve it from now on; the last act of the thread that made it."""
+        self.scheduled = False
+        if self.user or self.control or self.system:
+            self.dispatcher.schedule(self)
+
+    def kick(self) -> None:
+        """Serve the mailbox soon."""
+        if not self.scheduled:
+            self.dispatcher.schedule(self)
+
+    def has_room(self, message: object) -> bool:
+        """Whether `message` would be taken now."""
+        if self.has_control and self.is_control(type(message)):
+            roomy = self.control is None or len(self.control) < CONTROL_BOUND
+        else:
+            roomy = len(self.user) < self.bound
+        extra = local_size(message) - SMALL
+        return roomy and (not extra or self.bytes_in - self.bytes_out + extra <= USER_BYTES)
+
+    def when_room(self, message: object, wake: Callable[[], object]) -> None:
+        """Call `wake` (any thread, once or twice) when to try `message` again, or on sealing."""
+        if self.room is None:
+            with _LOCK:
+                if self.room is None:
+                    self.room = deque()
+        self.room.append(wake)
+        if self.sealed or self.has_room(message):
+            wake()
+
+    def _admit(self, size: int) -> None:
+        if size > MESSAGE_LIMIT:
+            raise MessageTooBig(self.address, size, MESSAGE_LIMIT)
+        extra = size - SMALL
+        with _LOCK:
+            if self.bytes_in - self.bytes_out + extra > USER_BYTES:
+                raise MailboxFull(self.address, "USER", self.bound)
+            self.bytes_in += extra
+
+    def _control_lane(self) -> deque[object]:
+        if self.control is None:
+            with _LOCK:
+                if self.control is None:
+                    self.control = deque()
+        return self.control
+
+    # -- taking: the owning loop ------------------------------------------------------------
+
+    def wake_senders(self) -> None:
+        """Tell the senders that wait for room to try again, in the order they came."""
+        room = self.room
+        if room is not None:
+            for _ in range(len(room)):  # who finds no room comes back, but not in this round
+                room.popleft()()
+
+    def waiting(self) -> int:
+        """Messages queued in CONTROL and USER, without stop markers."""
+        items = list(self.user) + list(self.control or ())
+        return sum(1 for item in items if type(item) is not StopMarker)
+
+    def take_all(self) -> Iterator[object]:
+        """Take everything that is queued; each item goes to exactly one taker."""
+        for lane in (self.control, self.user):
+            while lane:
+                try:
+                    yield lane.popleft()
+                except IndexError:  # another thread took the last one
+                    break
+
+    @abc.abstractmethod
+    def is_control(self, kind: type) -> bool:
+        """Whether messages of this class travel in the CONTROL lane."""
+
+    @abc.abstractmethod
+    def flush(self) -> None:
+        """End every message left in a sealed box: askers are answered, tells become letters."""
+
+    @abc.abstractmethod
+    def run(self, limit: int) -> int:
+        """Handle up to `limit` messages; how many were."""

@@ -1,0 +1,301 @@
+"""Refs: the only way to an actor. Cheap values; two refs of one actor are equal.
+
+Pykka's names stay Pykka's (`tell`, `ask`, `stop`, `is_alive`, `proxy`); `request` and `send`
+are their twins for code that runs on a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, cast, overload
+
+import pykka
+
+from actors.kernel.errors import (
+    KernelError,
+    LocalOnly,
+    MailboxFull,
+    WouldDeadlock,
+)
+from actors.kernel.future import ON_LOOP, Reply, ThreadReply
+from actors.kernel.waiting import put_when_room, put_with_room, within
+from transport.message import Request
+
+if TYPE_CHECKING:
+    from actors.kernel.cell import Cell
+
+A = TypeVar("A", bound=pykka.Actor)
+R = TypeVar("R")
+
+ASK_TIMEOUT_S: Final = 30.0
+DEFAULT: Final = -1.0  # the caller named no timeout
+
+
+class Stopped:
+    """What `ActorRef.actor_stopped` shows of Pykka's event: whether the actor has ended."""
+
+    __slots__ = ("_cell",)
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    def is_set(self) -> bool:
+        """Whether the actor takes no more messages."""
+        return self._cell.sealed
+
+
+class ActorRef(pykka.ActorRef[A]):
+    """A reference to an actor on an event loop; may be passed around, kept and compared."""
+
+    __slots__ = ("_cell",)
+
+    def __init__(self, cell: Cell) -> None:  # Pykka's takes the actor; ours outlives it
+        self._cell = cell
+
+    # -- identity ---------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """`mob://system/path`."""
+        return self._cell.address
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # Pykka stores what we compute
+        """Pykka's name for the address."""
+        return self._cell.address
+
+    @property
+    def actor_class(self) -> type[A]:  # type: ignore[override]  # as above
+        """The class of the actor."""
+        return cast("type[A]", self._cell.spec.actor)
+
+    @property
+    def actor_inbox(self) -> Cell:  # type: ignore[override]  # as above
+        """The mailbox; messages are put by `tell` and `ask`."""
+        return self._cell
+
+    @property
+    def actor_stopped(self) -> Stopped:  # type: ignore[override]  # as above
+        """Whether the actor takes no more messages."""
+        return Stopped(self._cell)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ActorRef) and other._cell is self._cell
+
+    def __hash__(self) -> int:
+        return hash(self._cell)
+
+    def __str__(self) -> str:
+        return f"{self.actor_class.__name__} ({self.address})"
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self.address}>"
+
+    def is_alive(self) -> bool:
+        """Whether it takes messages; also true while it waits to be started again."""
+        return not self._cell.sealed
+
+    # -- from anywhere ----------------------------------------------------------------------
+
+    def tell(
+        self, message: object, *, timeout: float | None = None, expires: float | None = None
+    ) -> None:
+        """Send a message and wait for nothing.
+
+        Args:
+            timeout: Seconds to wait for room when the mailbox is full (threads only;
+                None: do not wait).
+            expires: Seconds after which the message is not worth handling any more.
+
+        Raises:
+            ActorDead: it has stopped.
+            MailboxFull: no room (in time); the message was not queued.
+            MessageTooBig: above 1 MiB.
+            WouldDeadlock: `timeout` on one of the loops, and there is no room.
+        """
+        cell = self._cell
+        cell.bump()
+        try:
+            cell.put(message, None, None if expires is None else self._at(expires))
+        except MailboxFull:
+            if timeout is None:
+                cell.realm.counts.rejected.bump()
+                raise
+            self._wait_and_put(message, timeout, expires)
+        except KernelError:
+            cell.realm.counts.rejected.bump()
+            raise
+
+    @overload  # type: ignore[override]  # Pykka's, with the typed requests first
+    def ask(
+        self,
+        message: Request[R],
+        *,
+        block: Literal[True] = True,
+        timeout: float | None = DEFAULT,
+        expires: float | None = None,
+    ) -> R: ...
+    @overload
+    def ask(
+        self,
+        message: Request[R],
+        *,
+        block: Literal[False],
+        timeout: float | None = DEFAULT,
+        expires: float | None = None,
+    ) -> ThreadReply[R]: ...
+    @overload
+    def ask(
+        self,
+        message: object,
+        *,
+        block: bool = True,
+        timeout: float | None = DEFAULT,
+        expires: float | None = None,
+    ) -> Any: ...  # Any: untyped messages are answered with anything, Pykka's contract
+    def ask(
+        self,
+        message: object,
+        *,
+        block: bool = True,
+        timeout: float | None = DEFAULT,
+        expires: float | None = None,
+    ) -> Any:
+        """Send a message and wait for the answer; for threads outside the loops.
+
+        Args:
+            block: False returns a future at once.
+            timeout: Seconds to wait; 30 by default, None for ever.
+            expires: Seconds after which the message is not worth handling any more.
+
+        Raises:
+            AskTimeout: (a pykka.Timeout) no answer in time.
+            ActorDead: it has stopped, or stopped before it handled the message.
+            ActorFailed: its handler failed.
+            WouldDeadlock: called on one of the loops; nothing was sent.
+            Exception: a declared error of the handler.
+        """
+        cell = self._cell
+        if block and ON_LOOP.dispatcher is not None:
+            raise WouldDeadlock(f"ask of {cell.address}")
+        reply: ThreadReply[Any] = ThreadReply(cell.realm.scheduler, cell.address)
+        self._put_ask(message, reply, expires)
+        if not block:
+            return reply
+        return reply.get(timeout=ASK_TIMEOUT_S if timeout == DEFAULT else timeout)
+
+    def stop(self, *, block: bool = True, timeout: float | None = None, drain: bool = False) -> Any:
+        """Stop the actor, its children first.
+
+        Args:
+            block: False returns a future at once.
+            timeout: Seconds to wait; None for ever.
+            drain: Handle what is queued first (Pykka's order); otherwise what is queued
+                becomes dead letters with reason `shutdown`.
+
+        Returns:
+            True if it lived when asked, False if it had ended already.
+
+        Raises:
+            AskTimeout: (a pykka.Timeout) it has not ended in time; it goes on stopping.
+            WouldDeadlock: a blocking call on one of the loops.
+        """
+        cell = self._cell
+        if block and ON_LOOP.dispatcher is not None:
+            raise WouldDeadlock(f"waiting for the end of {cell.address}")
+        reply: ThreadReply[bool] = ThreadReply(cell.realm.scheduler, cell.address)
+        if cell.ended is not None:
+            reply.resolve(False, None)
+        else:
+            self._stop(drain, lambda: reply.resolve(True, None))
+        return reply.get(timeout=timeout) if block else reply
+
+    def proxy(self) -> NoReturn:
+        """Not offered: a proxy message names any attribute. Raises LocalOnly."""
+        raise LocalOnly(self.address, "proxy()", hint="send messages, or make it a ThreadActor")
+
+    # -- on a loop --------------------------------------------------------------------------
+
+    @overload
+    def request(
+        self, message: Request[R], *, timeout: float | None = ..., expires: float | None = ...
+    ) -> Awaitable[R]: ...
+    @overload
+    def request(
+        self, message: object, *, timeout: float | None = ..., expires: float | None = ...
+    ) -> Awaitable[Any]: ...  # Any: as in `ask`
+    def request(
+        self,
+        message: object,
+        *,
+        timeout: float | None = ASK_TIMEOUT_S,
+        expires: float | None = None,
+    ) -> Awaitable[Any]:
+        """Send a message now; await the result for the answer. Raises what `ask` raises."""
+        home = ON_LOOP.dispatcher
+        cell = self._cell
+        if home is None:
+            answer: ThreadReply[Any] = ThreadReply(cell.realm.scheduler, cell.address)
+            self._put_ask(message, answer, expires)
+            return within(answer, timeout)
+        reply: Reply[Any] = Reply(home, cell.address)
+        self._put_ask(message, reply, expires)
+        if timeout is not None and not reply.done:
+            home.expect(reply, timeout)
+        return reply
+
+    async def send(
+        self, message: object, *, timeout: float = ASK_TIMEOUT_S, expires: float | None = None
+    ) -> None:
+        """As `tell`, but waits up to `timeout` seconds for room. Raises what `tell` raises."""
+        cell = self._cell
+        at = None if expires is None else self._at(expires)
+        cell.bump()
+        try:
+            await put_with_room(
+                cell, message, lambda: cell.put(message, None, at), cell.realm.scheduler, timeout
+            )
+        except KernelError:
+            cell.realm.counts.rejected.bump()
+            raise
+
+    async def stopped(self, *, drain: bool = False) -> None:
+        """Stop the actor and wait for its end."""
+        home = ON_LOOP.dispatcher
+        if home is None:
+            await cast("ThreadReply[bool]", self.stop(block=False, drain=drain))
+            return
+        reply: Reply[None] = Reply(home, self._cell.address)
+        self._stop(drain, lambda: reply.resolve(None, None))
+        await reply
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _stop(self, drain: bool, done: Callable[[], object]) -> None:
+        cell = self._cell
+        cell.post(lambda: cell.request_stop("shutdown", drain=drain, done=done))
+
+    def _at(self, expires: float) -> float:
+        return self._cell.realm.scheduler.clock.monotonic() + expires
+
+    def _put_ask(
+        self, message: object, reply: Reply[Any] | ThreadReply[Any], expires: float | None
+    ) -> None:
+        """Queue an ask; a refusal is its answer (Pykka: an ask of a dead actor answers)."""
+        cell = self._cell
+        cell.bump()
+        try:
+            cell.put(message, reply, None if expires is None else self._at(expires))
+        except KernelError as error:
+            cell.realm.counts.rejected.bump()
+            reply.resolve(None, error)
+
+    def _wait_and_put(self, message: object, timeout: float, expires: float | None) -> None:
+        cell = self._cell
+        at = None if expires is None else self._at(expires)
+        scheduler = cell.realm.scheduler
+        try:
+            put_when_room(cell, message, lambda: cell.put(message, None, at), scheduler, timeout)
+        except KernelError:
+            cell.realm.counts.rejected.bump()
+            raise

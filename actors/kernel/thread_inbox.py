@@ -1,0 +1,147 @@
+"""The inbox of a thread actor: bounded, sealed at the end, with one condition for each side."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.kernel.counters import Counts
+from actors.kernel.errors import ActorDead, MailboxFull
+from actors.kernel.future import ON_LOOP, ThreadReply
+from actors.kernel.mailbox import Envelope
+
+if TYPE_CHECKING:
+    import pykka
+
+    from actors.kernel.bonds import Bonds
+    from actors.kernel.letters import DeadReason
+    from actors.kernel.messages import DownReason
+    from actors.kernel.ports import Answerable
+
+BOUND: Final = 1_024
+ROOM_S: Final = 30.0
+
+
+class Stop:
+    """The order to end; `reply` is answered with True when it is carried out."""
+
+    __slots__ = ("reply",)
+
+    def __init__(self, reply: ThreadReply[bool] | None) -> None:
+        self.reply = reply
+
+
+class ThreadInbox:
+    """What waits for one thread actor.
+
+    `_lock` guards the deque, `sealed` and the watchers; it is a leaf: nothing is called while it
+    is held. `counts`, `bury` and `leave` are a system's once the actor belongs to one.
+    """
+
+    parent: Final = None
+
+    def __init__(self, ref_of: Callable[[], pykka.ActorRef[Any]]) -> None:
+        self.bound = BOUND
+        self.address = ""
+        self.sealed = False
+        self.ended: tuple[DownReason, str | None] | None = None
+        self.counts = Counts()
+        self.bury: Callable[[DeadReason, object], None] = lambda _reason, _message: None
+        self.leave: Callable[[], None] = lambda: None  # free the name
+        self.owner: int | None = None  # the actor's own thread: it may not wait for room
+        self._ref_of = ref_of
+        self._items: deque[Envelope | Stop] = deque()
+        self._lock = threading.Lock()
+        self._filled = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._watchers: list[Bonds] = []
+        self._busy = 0
+
+    @property
+    def ref(self) -> pykka.ActorRef[Any]:
+        """The ref of the actor."""
+        return self._ref_of()
+
+    # -- putting: any thread ----------------------------------------------------------------
+
+    def put(self, message: object, reply: Answerable | None, wait_s: float) -> None:
+        """Queue a message; waits for room, but not on a loop and not in the actor itself.
+
+        Raises:
+            ActorDead: the actor has ended.
+            MailboxFull: no room within `wait_s` seconds.
+        """
+        may_wait = ON_LOOP.dispatcher is None and threading.get_ident() != self.owner
+        with self._lock:
+            if may_wait and len(self._items) >= self.bound:
+                self._room.wait_for(lambda: self.sealed or len(self._items) < self.bound, wait_s)
+            if self.sealed:
+                raise ActorDead(self.address, type(message).__qualname__)
+            if len(self._items) >= self.bound:
+                raise MailboxFull(self.address, "USER", self.bound)
+            self._items.append(Envelope(message, reply))
+            self._filled.notify()
+
+    def put_stop(self, reply: ThreadReply[bool] | None, *, overtake: bool) -> bool:
+        """Queue a stop, which always finds room; False if the actor has ended already."""
+        with self._lock:
+            if self.sealed:
+                return False
+            if overtake:
+                self._items.appendleft(Stop(reply))
+            else:
+                self._items.append(Stop(reply))
+            self._filled.notify()
+            return True
+
+    # -- taking: the actor's thread ---------------------------------------------------------
+
+    def get(self) -> Envelope | Stop:
+        """Wait for the next item."""
+        with self._lock:
+            self._filled.wait_for(lambda: self._items)
+            item = self._items.popleft()
+            if isinstance(item, Envelope):
+                self._busy = 1
+            # half empty, so that a waiting thread is woken once per half inbox
+            if 2 * len(self._items) <= self.bound:
+                self._room.notify_all()
+            return item
+
+    def done(self) -> None:
+        """The item taken last has been handled."""
+        self._busy = 0
+
+    def seal(self) -> list[Envelope | Stop]:
+        """Take nothing more; what was queued, oldest first."""
+        with self._lock:
+            self.sealed = True
+            left = list(self._items)
+            self._items.clear()
+            self._room.notify_all()
+            return left
+
+    def in_flight(self) -> int:
+        """Messages queued or being handled, without stops."""
+        with self._lock:
+            return sum(isinstance(item, Envelope) for item in self._items) + self._busy
+
+    # -- watching ---------------------------------------------------------------------------
+
+    def watched_by(self, watcher: Bonds) -> None:
+        """Promise `watcher` exactly one `Down`; any thread."""
+        with self._lock:
+            if self.ended is None:
+                self._watchers.append(watcher)
+                return
+        watcher.put_down(self.address, "no_such_actor", self.ended[1])
+
+    def end(self, reason: DownReason, error: str | None) -> None:
+        """Say to the watchers that it is over; called once, by the actor's thread."""
+        with self._lock:
+            self.ended = (reason, error)
+            watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher.put_down(self.address, reason, error)

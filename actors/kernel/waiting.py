@@ -1,0 +1,111 @@
+"""Waiting: for room in a mailbox that is full, and for answers on loops that are not ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from actors.kernel.errors import AskTimeout, MailboxFull, WouldDeadlock
+from actors.kernel.future import ON_LOOP, Reply, ThreadReply
+from actors.kernel.ports import Scheduler
+
+R = TypeVar("R")
+
+
+class Box(Protocol):
+    """A mailbox that says when there may be room."""
+
+    address: str
+
+    def when_room(self, message: object, wake: Callable[[], object]) -> None:
+        """Call `wake` (any thread, once or twice) when to try `message` again."""
+
+
+def put_when_room(
+    box: Box,
+    message: object,
+    put: Callable[[], None],
+    scheduler: Scheduler,
+    timeout: float,
+) -> None:
+    """Try `put` until it succeeds, blocking the thread in between.
+
+    Raises:
+        MailboxFull: no room within `timeout` seconds.
+        WouldDeadlock: called on one of the loops.
+        KernelError: whatever else `put` raises.
+    """
+    if ON_LOOP.dispatcher is not None:
+        raise WouldDeadlock(f"waiting for room in {box.address}")
+    until = scheduler.clock.monotonic() + timeout
+    while True:
+        try:
+            put()
+        except MailboxFull:
+            left = until - scheduler.clock.monotonic()
+            if left <= 0:
+                raise
+        else:
+            return
+        _block(box, message, scheduler, left)
+
+
+def _block(box: Box, message: object, scheduler: Scheduler, timeout: float) -> None:
+    room: ThreadReply[None] = ThreadReply(scheduler, box.address)
+    box.when_room(message, lambda: room.resolve(None, None))
+    scheduler.wait(room, timeout)
+
+
+async def put_with_room(
+    box: Box,
+    message: object,
+    put: Callable[[], None],
+    scheduler: Scheduler,
+    timeout: float,
+) -> None:
+    """As `put_when_room`, on an event loop (one of ours or any other)."""
+    until = scheduler.clock.monotonic() + timeout
+    while True:
+        try:
+            put()
+        except MailboxFull:
+            left = until - scheduler.clock.monotonic()
+            if left <= 0:
+                raise
+        else:
+            return
+        await _room(box, message, scheduler, left)
+
+
+async def _room(box: Box, message: object, scheduler: Scheduler, timeout: float) -> None:
+    home = ON_LOOP.dispatcher
+    if home is None:
+        gate: ThreadReply[None] = ThreadReply(scheduler, box.address)
+        box.when_room(message, lambda: gate.resolve(None, None))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_await(gate), timeout)
+        return
+    room: Reply[None] = Reply(home, box.address)
+    room.timer = home.later(timeout, lambda: room.done or room.resolve(None, None))
+    box.when_room(message, lambda: room.done or room.resolve(None, None))
+    await room
+
+
+async def within(reply: ThreadReply[R], timeout: float | None) -> R:
+    """Await an answer on an event loop that is not ours, at most `timeout` seconds.
+
+    Raises:
+        AskTimeout: no answer in time.
+    """
+    try:
+        return await asyncio.wait_for(_await(reply), timeout)
+    except TimeoutError:
+        if reply.done:  # it is the answer itself
+            raise
+        raise AskTimeout(reply.address, timeout) from None
+
+
+async def _await(reply: ThreadReply[R]) -> R:
+    return await reply

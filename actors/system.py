@@ -1,0 +1,300 @@
+"""`ActorSystem`: one object that owns actors, their loops and their dead letters.
+
+No global state: two systems in one process never meet. `Counter.start(0)` (Pykka's way) uses
+the process's default system, which is made on first use and closed at exit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
+
+import pykka
+
+from actors.kernel.actor import Actor, launch, on_default_system
+from actors.kernel.cell import Cell
+from actors.kernel.errors import AskTimeout, LocalOnly, UnknownAddress, WouldDeadlock
+from actors.kernel.future import ON_LOOP, ThreadReply
+from actors.kernel.loops import LoopThreads
+from actors.kernel.realm import Realm
+from actors.kernel.ref import ActorRef
+from actors.kernel.supervision import ChildSpec
+from actors.kernel.thread_ref import ThreadRef
+from actors.kernel.threads import ThreadActor, launch_thread
+from actors.kernel.watchdog import Watchdog
+from transport.address import Address
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from actors.kernel.counters import Audit, SlowHandler
+    from actors.kernel.letters import DeadLetters
+    from actors.kernel.ports import LoopName, Scheduler, Wire
+
+A = TypeVar("A", bound=Actor)
+T = TypeVar("T", bound=ThreadActor)
+R = TypeVar("R")
+CUT_OFF_S = 2.0
+EXIT_S = 5.0  # what `atexit` gives the actors to end (design §11)
+
+
+def _started(ref: R, starter: ThreadReply[bool] | None, timeout: float) -> R:
+    if starter is not None:
+        starter.get(timeout=timeout)
+    return ref
+
+
+class ActorSystem:
+    """Owns actors. Start it, start actors in it, shut it down (or use it in a `with`).
+
+    Args:
+        name: The node part of its actors' addresses: `mob://name/path`.
+        scheduler: Where it runs; two loop threads by default, a `SimulatedWorld` in tests.
+        remote: The way to actors of other nodes, if there is one.
+        watchdog: Whether to name handlers that hold a loop for too long.
+    """
+
+    def __init__(
+        self,
+        name: str = "local",
+        *,
+        scheduler: Scheduler | None = None,
+        remote: Wire | None = None,
+        watchdog: bool = True,
+    ) -> None:
+        Address(name, "actor")  # raises AddressError with what is wrong
+        self.name = name
+        self._simulated = scheduler is not None
+        self._scheduler: Scheduler = scheduler or LoopThreads(name)
+        self._realm = Realm(name, self._scheduler)
+        self._remote = remote
+        self._lock = threading.Lock()  # leaf; guards `_down`
+        self._down = False
+        self._watchdog = Watchdog(self._realm) if watchdog and not self._simulated else None
+        if not self._simulated:
+            _at_exit(self)
+
+    # -- actors -----------------------------------------------------------------------------
+
+    @overload
+    def start(
+        self,
+        actor: type[A],
+        *args: Any,
+        name: str | None = None,
+        loop: LoopName = "member",
+        wait: bool = False,
+        timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> ActorRef[A]: ...
+    @overload
+    def start(
+        self,
+        actor: type[T],
+        *args: Any,
+        name: str | None = None,
+        wait: bool = False,
+        timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> ThreadRef[T]: ...
+    def start(
+        self,
+        actor: type[Any],
+        *args: Any,
+        name: str | None = None,
+        loop: LoopName = "member",
+        wait: bool = False,
+        timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> Any:
+        """Start an actor of this system; `actor(*args, **kwargs)` runs in the calling thread.
+
+        Args:
+            actor: A subclass of Actor or ThreadActor.
+            args: For its `__init__`.
+            kwargs: For its `__init__`.
+            name: Its path, unique among the living; numbered by class when None.
+            loop: Which loop an Actor lives on.
+            wait: Return only when `on_start` is done.
+            timeout: Seconds that `wait` waits.
+
+        Returns:
+            The ref: `ActorRef` of an Actor, `ThreadRef` of a ThreadActor.
+
+        Raises:
+            NameTaken: the name is in use.
+            KernelError: the system is shutting down.
+            StartFailed: with `wait`, `on_start` raised.
+            AskTimeout: with `wait`, `on_start` is not done in time.
+            WouldDeadlock: `wait` on one of the loops.
+            Exception: whatever `__init__` raises.
+        """
+        starter = self._starter(actor) if wait else None
+        if issubclass(actor, ThreadActor):
+            if self._simulated:
+                raise LocalOnly(
+                    self._realm.address(actor.__name__),
+                    "a thread actor",
+                    hint="threads cannot be simulated: make it an Actor, or use real loops",
+                )
+            thread = launch_thread(self._realm, actor, args, kwargs, name=name, starter=starter)
+            return _started(thread, starter, timeout)
+        if not issubclass(actor, Actor):
+            raise TypeError(
+                f"{actor.__name__} is neither an Actor nor a ThreadActor; subclass one of them"
+            )
+        spec = ChildSpec(actor, args, kwargs, name=name, loop=loop, restart="temporary")
+        return _started(launch(self._realm, spec, starter=starter), starter, timeout)
+
+    def spawn(
+        self, spec: ChildSpec[A], *, wait: bool = False, timeout: float = 30.0
+    ) -> ActorRef[A]:
+        """Start an actor as its spec says (restarts, back-off, mailbox). Raises as `start`."""
+        starter = self._starter(spec.actor) if wait else None
+        return _started(launch(self._realm, spec, starter=starter), starter, timeout)
+
+    def _starter(self, actor: type) -> ThreadReply[bool]:
+        if ON_LOOP.dispatcher is not None:
+            raise WouldDeadlock(f"waiting for the start of {actor.__name__}")
+        return ThreadReply(self._scheduler, actor.__name__)
+
+    def ref(self, address: str) -> pykka.ActorRef[Any]:
+        """The ref of the living actor at `mob://node/path` (or a path of this system).
+
+        Raises:
+            AddressError: not an address.
+            UnknownAddress: nobody lives there, or its node cannot be reached.
+        """
+        text = address if "://" in address else f"mob://{self.name}/{address}"
+        parsed = Address.parse(text)
+        if parsed.node != self.name:
+            if self._remote is None:
+                raise UnknownAddress(
+                    text,
+                    f"node {parsed.node!r} is not this system ({self.name!r})",
+                    hint="ActorSystem(remote=…) takes the way to other nodes",
+                )
+            return self._remote.ref(parsed)
+        resident = self._realm.actors.get(parsed.actor)
+        if resident is None:
+            raise UnknownAddress(text, "no such actor")
+        return resident.ref
+
+    def actors(self) -> tuple[str, ...]:
+        """The addresses of all living actors, sorted."""
+        return tuple(sorted(self._realm.address(path) for path in tuple(self._realm.actors)))
+
+    # -- looking ----------------------------------------------------------------------------
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Messages that reached nobody, with reasons."""
+        return self._realm.letters
+
+    @property
+    def slow_handlers(self) -> tuple[SlowHandler, ...]:
+        """The last 100 handlers that held a loop for longer than its budget."""
+        return tuple(self._realm.counts.slow)
+
+    @property
+    def realm(self) -> Realm:
+        """The kernel's side of this system."""
+        return self._realm
+
+    def audit(self) -> Audit:
+        """Where every message ended; exact when nothing is moving."""
+        return self._realm.audit()
+
+    # -- ending -----------------------------------------------------------------------------
+
+    def shutdown(self, timeout: float = 10.0, *, cut_off_s: float = CUT_OFF_S) -> bool:
+        """Stop every actor and the loops; idempotent, ends within `timeout + 2 * cut_off_s`.
+
+        Actors handle what is queued first; after `timeout` seconds they are stopped at once,
+        and after `cut_off_s` more they are cut off. A loop that an actor holds is given the
+        same time again and then left behind: its thread is a daemon.
+
+        Returns:
+            Whether all ended within the time.
+
+        Raises:
+            WouldDeadlock: called by an actor; its own loop cannot end it.
+        """
+        if ON_LOOP.dispatcher is not None:
+            raise WouldDeadlock("shutdown()")
+        with self._lock:
+            if self._down:
+                return True
+            self._down = True
+        _living.discard(self)
+        self._realm.closing = True
+        clean = self._stop_all(timeout, drain=True)
+        clean = self._stop_all(cut_off_s, drain=False) and clean  # also who came meanwhile
+        if self._watchdog is not None:
+            self._watchdog.close()
+        if not self._simulated:
+            self._scheduler.close(cut_off_s)
+        for resident in tuple(self._realm.actors.values()):
+            if isinstance(resident, Cell):  # a thread cannot be cut off; it is a daemon
+                resident.cut_off()
+        return clean
+
+    def _stop_all(self, timeout: float, *, drain: bool) -> bool:
+        """Stop the actors without a parent, last started first; whether all ended in time."""
+        clock = self._scheduler.clock
+        until = clock.monotonic() + timeout
+        living = [each for each in self._realm.actors.copy().values() if each.parent is None]
+        ends = [
+            cast("Any", each.ref).stop(block=False, drain=drain)  # Any: both refs take `drain`
+            for each in reversed(living)
+        ]
+        clean = True
+        for end in ends:
+            try:
+                end.get(timeout=max(until - clock.monotonic(), 0.0))
+            except AskTimeout:
+                clean = False
+        return clean
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"<ActorSystem {self.name!r}: {len(self._realm.actors)} actors>"
+
+
+_living: set[ActorSystem] = set()  # what `atexit` has to close
+_default_lock = threading.Lock()  # guards `_default`; loop threads start while it is held
+_default: list[ActorSystem] = []  # at most one
+
+
+def default_system() -> ActorSystem:
+    """The system behind `Counter.start(0)`; made on first use, closed at exit."""
+    with _default_lock:
+        if not _default or _default[0]._down:
+            _default[:] = [ActorSystem("local")]
+        return _default[0]
+
+
+def _at_exit(system: ActorSystem) -> None:
+    if not _living:
+        atexit.unregister(_close_all)
+        atexit.register(_close_all)
+    _living.add(system)
+
+
+def _close_all() -> None:
+    for system in tuple(_living):
+        system.shutdown(timeout=EXIT_S)
+
+
+on_default_system(lambda actor, *args, **kwargs: default_system().start(actor, *args, **kwargs))

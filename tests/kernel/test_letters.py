@@ -1,0 +1,95 @@
+"""Dead letters: a closed list of reasons, complete counts, a bounded ring."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, get_args
+
+import pytest
+
+from actors import ActorSystem
+from actors.kernel.errors import ActorDead, Unhandled
+from actors.kernel.letters import RING, DeadLetter, DeadLetters, DeadReason
+from tests.kernel.cast import Add, Counter, Note
+
+
+def letter(reason: Any = "dead", message: object = None) -> DeadLetter:
+    return DeadLetter("mob://x/y", reason, message or Add(), 5)
+
+
+@pytest.mark.parametrize("reason", get_args(DeadReason))
+def test_every_reason_is_counted(reason: DeadReason) -> None:
+    letters = DeadLetters()
+    letters.add(letter(reason))
+    letters.add(letter(reason))
+
+    assert letters.counts() == {reason: 2}
+    assert letters.total == len(letters) == 2
+
+
+def test_other_reasons_are_refused() -> None:
+    with pytest.raises(ValueError, match="'bored' is not a reason"):
+        DeadLetters().add(letter("bored"))
+
+
+def test_the_ring_is_bounded_and_the_counts_are_complete() -> None:
+    letters = DeadLetters()
+    for _ in range(RING + 5):
+        letters.add(letter())
+
+    assert len(letters) == RING
+    assert letters.total == RING + 5
+
+
+def test_the_ring_is_bounded_in_bytes() -> None:
+    letters = DeadLetters()
+    for _ in range(40):
+        letters.add(letter(message=Note(text="x" * 1_000_000)))
+
+    assert len(letters) == 16
+    assert letters.total == 40
+
+
+def test_a_letter_never_prints_its_message() -> None:
+    secret = letter(message=Note(text="secret"))
+
+    assert repr(secret) == "<DeadLetter Note to mob://x/y: dead>"
+    assert secret.message_type == "Note"
+
+
+def test_the_first_letter_of_each_reason_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    letters = DeadLetters()
+    with caplog.at_level(logging.WARNING, "actors"):
+        for _ in range(1_500):
+            letters.add(letter())
+
+    assert [record.args[1] for record in caplog.records if record.args] == [1, 1000]  # type: ignore[index]
+
+
+def test_a_refused_message_is_kept_for_looking_but_did_not_end_as_a_letter(
+    system: ActorSystem,
+) -> None:
+    system.realm.refused("mob://test/x", "not_wired", Add())
+
+    assert [letter.reason for letter in system.dead_letters] == ["not_wired"]
+    assert system.dead_letters.total == 0
+    assert system.audit().balanced
+
+
+def test_unhandled_messages_become_letters(system: ActorSystem) -> None:
+    ref = system.start(Counter, name="c")
+    with pytest.raises(Unhandled):
+        ref.ask(Note(text="x"))
+
+    (dead,) = system.dead_letters
+    assert (dead.address, dead.reason, dead.message) == (ref.address, "unhandled", Note(text="x"))
+
+
+def test_a_message_to_a_dead_actor_is_rejected_and_no_letter(system: ActorSystem) -> None:
+    ref = system.start(Counter)
+    ref.stop()
+    with pytest.raises(ActorDead):
+        ref.tell(Add())
+
+    assert system.dead_letters.total == 0
+    assert system.audit().rejected == 1
