@@ -251,7 +251,40 @@ def test_a_cancelled_turn_ends_with_what_it_had_taken() -> None:
     assert (inbox.running, len(inbox)) == (None, 0)
 
 
-@pytest.mark.parametrize("action", ["start", "done", "fail", "cancelled"])
+def test_a_withdrawn_input_and_its_key_were_never_here() -> None:
+    inbox = filled("a")
+    inbox.accept(given_input("b", key="k", digest="d"))
+
+    inbox.withdraw("b")
+    inbox.withdraw("a")
+
+    assert len(inbox) == 0
+    assert ready(inbox) is None
+    assert inbox.accept(given_input("c", key="k", digest="e")).outcome == "accepted"
+
+
+def test_a_withdrawn_steered_input_is_not_handed_over() -> None:
+    inbox = filled("a")
+    inbox.start("a")
+    inbox.accept(given_input("s", mode="steer"))
+
+    inbox.withdraw("s")
+
+    assert inbox.take_steered() == ()
+
+
+def test_steered_inputs_behind_one_that_is_held_back_wait_with_it() -> None:
+    inbox = filled("a")
+    inbox.start("a")
+    for name in ("s", "t", "u"):
+        inbox.accept(given_input(name, mode="steer"))
+
+    assert ids(inbox.take_steered(until={"t"})) == ["s"]
+    assert ids(inbox.take_steered(until={"t"})) == []
+    assert ids(inbox.take_steered()) == ["t", "u"]
+
+
+@pytest.mark.parametrize("action", ["start", "done", "fail", "cancelled", "withdraw"])
 def test_an_unknown_input_is_refused(action: str) -> None:
     with pytest.raises(InputPhaseError) as raised:
         getattr(Inbox(), action)("nobody")

@@ -1,0 +1,113 @@
+"""What the ledger of a mob says, for the threads of its users: while it runs, and after its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from actors.domain.errors import Draining, StoreError, TurnFailed
+from actors.domain.events import InputDone, InputFailed, TurnStarted
+from actors.domain.reports import TurnResult
+from actors.kernel.errors import ActorDead
+from actors.roles.messages import AwaitHead
+
+if TYPE_CHECKING:
+    from actors.domain.events import Entry
+    from actors.kernel.ref import ActorRef
+    from actors.roles.forwarder import Forwarder
+    from actors.stores import Ledger
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_S: Final = 0.5  # how long one look of a follower waits for something new
+PAGE: Final = 500
+TAIL: Final = 500  # entries that can be read after the end
+
+
+class History:
+    """Reads a ledger; any thread. After `close` its last entries can still be read."""
+
+    def __init__(self, ledger: Ledger, forwarder: ActorRef[Forwarder]) -> None:
+        self._ledger = ledger
+        self._forwarder = forwarder
+        self._tail: tuple[Entry, ...] = ()
+        self._closed = threading.Event()
+
+    @property
+    def cursor(self) -> int:
+        """The last entry, 0 for an empty ledger."""
+        if not self._closed.is_set():
+            return self._ledger.head()
+        return self._tail[-1].cursor if self._tail else 0
+
+    def entries(
+        self, after: int | None, *, follow: bool, filters: Mapping[str, str]
+    ) -> Iterator[Entry]:
+        """As `Mob.events`; where it begins is settled by this call, not by the first entry."""
+        begin = self.cursor if follow else 0
+        return self._walk(begin if after is None else after, follow, filters)
+
+    def _walk(self, cursor: int, follow: bool, filters: Mapping[str, str]) -> Iterator[Entry]:
+        while True:
+            ended = self._closed.is_set()
+            page = self._page(cursor)
+            for entry in page:
+                if all(getattr(entry.event, key, None) == value for key, value in filters.items()):
+                    yield entry
+                cursor = entry.cursor
+            if page:
+                continue
+            if ended or not follow:
+                return
+            self._await_more(cursor)
+
+    def result(self, member: str, input_id: str) -> TurnResult | None:
+        """The result of an input that was finished long ago; None if it was not, or is unknown.
+
+        Raises:
+            TurnFailed: it was given up.
+        """
+        attempts = 0
+        filters = {"identity": member, "input_id": input_id}
+        for entry in self.entries(0, follow=False, filters=filters):
+            match entry.event:
+                case TurnStarted(attempt=attempts):
+                    continue
+                case InputDone(output=output):
+                    return TurnResult(
+                        input_id=input_id, member=member, output=output, attempts=max(attempts, 1)
+                    )
+                case InputFailed(quarantined=True, error_type=kind, error_text=text):
+                    raise TurnFailed(member, input_id, kind, text, attempts)
+                case _:
+                    continue
+        return None
+
+    def close(self) -> None:
+        """Keep the last entries and close the ledger."""
+        try:
+            self._tail = self._ledger.read(max(self._ledger.head() - TAIL, 0), TAIL)
+        except StoreError as error:
+            logger.error("the last entries cannot be read: %s", error)
+        self._closed.set()
+        self._ledger.close()
+
+    def _page(self, cursor: int) -> tuple[Entry, ...]:
+        if not self._closed.is_set():
+            try:
+                return self._ledger.read(cursor, PAGE)
+            except StoreError:
+                if not self._closed.is_set():
+                    raise  # it was not closed while we read
+        if self._tail and cursor < self._tail[0].cursor - 1:
+            raise Draining("reading old events")
+        return tuple(entry for entry in self._tail if entry.cursor > cursor)
+
+    def _await_more(self, cursor: int) -> None:
+        """Wait for an entry behind `cursor`, for a bounded time or until the end."""
+        try:
+            self._forwarder.ask(AwaitHead(after=cursor, wait_s=FOLLOW_S), timeout=None)
+        except ActorDead:  # the mob is ending
+            self._closed.wait(FOLLOW_S)
