@@ -595,6 +595,23 @@ def test_failures_are_counted_over_launches(tmp_path: Path) -> None:
     assert len([e for e in again.events() if e.event.tag == "input_failed"]) == failed + 1
 
 
+def test_an_input_that_has_failed_as_often_as_a_new_limit_allows_is_given_up_at_launch(
+    tmp_path: Path,
+) -> None:
+    given = panel()
+    given["profiles"]["worker"] = {"call": f"{HERE}:fails", "limits": {"attempts": 8}}
+    mob = Mob.launch(given, state_dir=tmp_path)
+    receipt = mob.send("w-1", "x")
+    next(e for e in mob.events(after=0, follow=True) if e.event.tag == "input_failed")
+    mob.shutdown(timeout=0.0)
+    given["profiles"]["worker"]["limits"]["attempts"] = 1
+    with (
+        Mob.launch(given, state_dir=tmp_path) as again,
+        pytest.raises(TurnFailed, match="it was given up before"),
+    ):
+        again.result("w-1", receipt.input_id)
+
+
 def test_a_typed_input_goes_on_after_a_relaunch(tmp_path: Path) -> None:
     mob = Mob.launch(panel(), state_dir=tmp_path)
     mob.send("w-1", "hold")

@@ -12,7 +12,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Final, Self, TypeVar
 
@@ -20,6 +21,7 @@ from actors.cli.failures import INTERRUPTED
 
 T = TypeVar("T")
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+STEP_S: Final = 0.1
 SHOW_CURSOR: Final = b"\x1b[?25h"
 
 
@@ -77,7 +79,7 @@ class Foreground:
             self._news.put(done)
 
         threading.Thread(target=body, name="mob run", daemon=True).start()
-        while (news := self._news.get()) is not done:
+        while (news := self._next()) is not done:
             if news is not None:
                 continue  # an earlier work that was left has ended
             self._count()
@@ -86,6 +88,13 @@ class Foreground:
         if done.error is not None:
             raise done.error
         return values[0]
+
+    def _next(self) -> _Done | None:
+        while True:
+            # In small steps: a signal that comes between the interpreter's last look for one and
+            # the wait itself does not end the wait, and its handler would run only after it.
+            with suppress(Empty):
+                return self._news.get(timeout=STEP_S)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         self._news.put(None)

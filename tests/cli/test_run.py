@@ -50,6 +50,8 @@ async def worker(ctx, input):
     print("noise on standard output")
     if input.body.endswith("bad"):
         raise ValueError("this is bad")
+    if input.body.endswith("gone"):
+        return {"error": "it is gone"}
     return f"{ctx.member} saw {input.body}"
 """
 
@@ -257,6 +259,39 @@ def test_a_job_that_fails_is_one_line_and_exit_code_1(team: Path, tmp_path: Path
     assert "ValueError: this is bad" in plain.stderr
     assert "Traceback" not in plain.stderr
     assert json.loads(as_json.stdout)["error"]["type"] == "TurnFailed"
+
+
+def test_a_lead_that_says_it_cannot_do_the_job_is_a_failure(team: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.touch()
+
+    done = mob("run", team, "--input", gone, "--json", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "mob: it is gone" in done.stderr.splitlines()
+    assert json.loads(done.stdout)["error"]["text"] == "it is gone"
+
+
+def test_a_path_that_is_not_text_is_a_usage_error(team: Path, tmp_path: Path) -> None:
+    try:
+        Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9")).touch()
+    except OSError:
+        pytest.skip("this file system has only names that are text")
+
+    done = mob("run", team, "--input", os.fsdecode(b"caf\xe9"), cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "is not UTF-8 text" in done.stderr
+    assert not (tmp_path / ".mob").exists()
+
+
+def test_debug_shows_the_warnings_of_a_disturbed_run(tmp_path: Path) -> None:
+    code = write_code(tmp_path / "code", 30)
+
+    done = mob("run", PANEL, "--input", code, "--chaos", 5, "--debug", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert "actors." in done.stderr
 
 
 def test_members_that_cannot_be_made_are_named_with_the_reason(tmp_path: Path) -> None:

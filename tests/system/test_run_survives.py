@@ -182,6 +182,17 @@ def test_sigterm_interrupts_like_ctrl_c(tmp_path: Path) -> None:
     assert "run again to resume" in err
 
 
+def test_an_interrupted_run_without_a_ledger_promises_nothing(tmp_path: Path) -> None:
+    gate = write_gate(tmp_path)
+    options = ("--input", tmp_path, "--durability", "memory")
+    with started("run", gate, *options, cwd=tmp_path) as process:
+        assert until(process, (tmp_path / "begun").exists)
+        _, err = end(process, signal.SIGINT)
+
+    assert process.returncode == 130
+    assert "begins anew" in err
+
+
 def test_a_second_signal_ends_a_run_that_does_not_drain(tmp_path: Path) -> None:
     gate = write_gate(tmp_path, call="deaf")
     with started("run", gate, "--input", tmp_path, cwd=tmp_path) as process:
