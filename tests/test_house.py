@@ -111,3 +111,14 @@ def test_version_is_the_one_that_is_installed() -> None:
     config.read(ROOT / "setup.cfg", encoding="utf-8")
 
     assert actors.__version__ == config["metadata"]["version"]
+
+
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+
+    assert len(named) > 50
+    for file, name in named:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert name == "" or f"def {name}(" in source, f"{file} has no {name}"
+    assert "| |" not in text, "a promise has no test"

@@ -6,6 +6,7 @@ import pytest
 
 from actors import Actor, ActorSystem, Message, Request, handles
 from actors.kernel.errors import ActorDead
+from actors.kernel.ref import ActorRef
 from actors.kernel.simulation import simulated
 from actors.kernel.supervision import ChildSpec
 from actors.roles.patience import patiently
@@ -36,23 +37,24 @@ class Busy(Actor):
         return self.answered
 
 
+async def fill_and_ask(ref: ActorRef[Busy]) -> int:
+    for _ in range(2):
+        ref.tell(Work())
+    return await patiently(ref, Count())
+
+
 def test_a_full_mailbox_is_waited_for_and_the_question_is_asked_once() -> None:
     with simulated(2) as world, ActorSystem("patience", scheduler=world) as system:
         ref = system.spawn(ChildSpec(Busy, restart="temporary", mailbox=2))
-        for _ in range(2):
-            ref.tell(Work())
 
-        assert world.run(patiently(ref, Count())) == 1
+        assert world.run(fill_and_ask(ref)) == 1
         assert system.audit().rejected >= 1
 
 
 def test_the_end_of_the_actor_ends_the_patience() -> None:
     with simulated(2) as world, ActorSystem("patience", scheduler=world) as system:
         ref = system.spawn(ChildSpec(Busy, restart="temporary", mailbox=2))
-        for _ in range(2):
-            ref.tell(Work())
-        waiting = patiently(ref, Count())
         ref.stop(block=False)
 
         with pytest.raises(ActorDead):
-            world.run(waiting)
+            world.run(patiently(ref, Count()))
