@@ -210,7 +210,7 @@ def _printed(show: Callable[[], int]) -> int:
         code = show()
         sys.stdout.flush()
         return code
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has what it wanted
         _drop_output()
         return DONE
     except OSError:

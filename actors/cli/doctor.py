@@ -13,6 +13,8 @@ from typing import Final, Literal
 
 from actors.cli.failures import UsageProblem, explain, one_line
 from actors.domain.errors import MobError
+from actors.launching import STATE_DIR
+from actors.stores.storefile import LEDGER_FILE
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -28,8 +30,6 @@ LIBRARIES: Final = {  # distribution to the oldest version that will do, as in s
     "rich": "13",
 }
 DESCRIPTORS: Final = 1024  # a mob of one process needs few, a node one or two per peer
-STATE_DIR: Final = Path(".mob")
-LEDGER: Final = "ledger.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _descriptors() -> Check:
 
 
 def _stores_here() -> Iterator[Path]:
-    for ledger in STATE_DIR.glob(f"*/{LEDGER}"):
+    for ledger in Path(STATE_DIR).glob(f"*/{LEDGER_FILE}"):
         yield ledger.parent
 
 

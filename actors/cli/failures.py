@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.domain.errors import DefinitionError, MobError
+from actors.domain.tables import printable
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -87,12 +88,3 @@ def tell_plainly(sentence: str, hint: str | None) -> None:
 def one_line(text: object) -> str:
     """The text on one line, without what a terminal would obey or cannot show."""
     return printable(" ".join(str(text).split()))
-
-
-def printable(text: str) -> str:
-    """The text with control signs, lone surrogates and the like written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
-    )

@@ -26,7 +26,6 @@ from actors.cli.failures import (
     JobFailed,
     UsageProblem,
     one_line,
-    printable,
     tell,
     tell_plainly,
 )
@@ -34,6 +33,7 @@ from actors.cli.foreground import Foreground, Interrupted
 from actors.cli.outcome import Outcome
 from actors.cli.summary import print_summary
 from actors.domain.events import MemberHeld
+from actors.domain.tables import printable
 from actors.launching import read_definition
 from actors.mob import Mob
 
