@@ -7,7 +7,9 @@ the process's default system, which is made on first use and closed at exit.
 from __future__ import annotations
 
 import atexit
+import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 import pykka
@@ -36,7 +38,7 @@ A = TypeVar("A", bound=Actor)
 T = TypeVar("T", bound=ThreadActor)
 R = TypeVar("R")
 CUT_OFF_S = 2.0
-EXIT_S = 5.0  # what `atexit` gives the actors to end (design §11)
+EXIT_S = 5.0  # what `atexit` gives the actors of all systems to end (design §11)
 
 
 def _started(ref: R, starter: ThreadReply[bool] | None, timeout: float) -> R:
@@ -50,7 +52,9 @@ class ActorSystem:
 
     Args:
         name: The node part of its actors' addresses: `mob://name/path`.
-        scheduler: Where it runs; two loop threads by default, a `SimulatedWorld` in tests.
+        scheduler: Where it runs. By default two loop threads of its own, which it closes. One
+            that is given, a `SimulatedWorld` in tests, stays open at shutdown: its owner closes
+            it. Such a system has no ThreadActors and no watchdog, and is not ended at exit.
         remote: The way to actors of other nodes, if there is one.
         watchdog: Whether to name handlers that hold a loop for too long.
     """
@@ -65,14 +69,16 @@ class ActorSystem:
     ) -> None:
         Address(name, "actor")  # raises AddressError with what is wrong
         self.name = name
-        self._simulated = scheduler is not None
+        self._owns_loops = scheduler is None
         self._scheduler: Scheduler = scheduler or LoopThreads(name)
         self._realm = Realm(name, self._scheduler)
         self._remote = remote
         self._lock = threading.Lock()  # leaf; guards `_down`
         self._down = False
-        self._watchdog = Watchdog(self._realm) if watchdog and not self._simulated else None
-        if not self._simulated:
+        self._ended = threading.Event()  # the first shutdown() is over; `_clean` is its result
+        self._clean = False
+        self._watchdog = Watchdog(self._realm) if watchdog and self._owns_loops else None
+        if self._owns_loops:
             _at_exit(self)
 
     # -- actors -----------------------------------------------------------------------------
@@ -110,6 +116,10 @@ class ActorSystem:
     ) -> Any:
         """Start an actor of this system; `actor(*args, **kwargs)` runs in the calling thread.
 
+        The keywords `name`, `loop`, `wait` and `timeout` are taken here and never reach the
+        actor. To one whose `__init__` has a keyword of that name, give it by position, or start
+        it with `spawn(ChildSpec(Kind, (), {"name": …}))`.
+
         Args:
             actor: A subclass of Actor or ThreadActor.
             args: For its `__init__`.
@@ -132,7 +142,7 @@ class ActorSystem:
         """
         starter = self._starter(actor) if wait else None
         if issubclass(actor, ThreadActor):
-            if self._simulated:
+            if not self._owns_loops:
                 raise LocalOnly(
                     self._realm.address(actor.__name__),
                     "a thread actor",
@@ -213,10 +223,11 @@ class ActorSystem:
 
         Actors handle what is queued first; after `timeout` seconds they are stopped at once,
         and after `cut_off_s` more they are cut off. A loop that an actor holds is given the
-        same time again and then left behind: its thread is a daemon.
+        same time again and then left behind: its thread is a daemon. A later call, also one
+        from another thread meanwhile, waits for the first one's end and returns its result.
 
         Returns:
-            Whether all ended within the time.
+            Whether all ended within the time (of the first call).
 
         Raises:
             WouldDeadlock: called by an actor; its own loop cannot end it.
@@ -224,16 +235,24 @@ class ActorSystem:
         if ON_LOOP.dispatcher is not None:
             raise WouldDeadlock("shutdown()")
         with self._lock:
-            if self._down:
-                return True
-            self._down = True
+            first, self._down = not self._down, True
+        if first:
+            try:
+                self._clean = self._shut_down(timeout, cut_off_s)
+            finally:
+                self._ended.set()
+        else:
+            self._ended.wait(timeout + 2 * cut_off_s)
+        return self._clean
+
+    def _shut_down(self, timeout: float, cut_off_s: float) -> bool:
         _living.discard(self)
         self._realm.closing = True
         clean = self._stop_all(timeout, drain=True)
         clean = self._stop_all(cut_off_s, drain=False) and clean  # also who came meanwhile
         if self._watchdog is not None:
             self._watchdog.close()
-        if not self._simulated:
+        if self._owns_loops:
             self._scheduler.close(cut_off_s)
         for resident in tuple(self._realm.actors.values()):
             if isinstance(resident, Cell):  # a thread cannot be cut off; it is a daemon
@@ -273,6 +292,7 @@ class ActorSystem:
 
 
 _living: set[ActorSystem] = set()  # what `atexit` has to close
+os.register_at_fork(after_in_child=_living.clear)  # a forked child has none of the threads
 _default_lock = threading.Lock()  # guards `_default`; loop threads start while it is held
 _default: list[ActorSystem] = []  # at most one
 
@@ -293,8 +313,10 @@ def _at_exit(system: ActorSystem) -> None:
 
 
 def _close_all() -> None:
-    for system in tuple(_living):
-        system.shutdown(timeout=EXIT_S)
+    until = time.monotonic() + EXIT_S
+    for system in tuple(_living):  # one deadline for all; who comes after it is cut off soon
+        left = max(until - time.monotonic(), 0.0)
+        system.shutdown(left, cut_off_s=min(max(left, 0.1), CUT_OFF_S))
 
 
 on_default_system(lambda actor, *args, **kwargs: default_system().start(actor, *args, **kwargs))

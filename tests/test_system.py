@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from actors.kernel.errors import (
 )
 from actors.kernel.ref import ActorRef
 from actors.kernel.simulation import SimulatedWorld, simulated
-from actors.system import default_system
+from actors.system import _close_all, default_system
 from tests.kernel.cast import (
     PATIENCE_S,
     Add,
@@ -226,6 +227,47 @@ def test_shutdown_is_idempotent_and_ends_the_threads() -> None:
     assert not any(thread.name.startswith("ending-") for thread in threading.enumerate())
 
 
+def test_a_second_shutdown_waits_for_the_first_and_says_the_same() -> None:
+    entered, opened = threading.Event(), threading.Event()
+    system = ActorSystem("twice")
+    system.start(Door, entered, opened).tell(Hold())
+    assert entered.wait(PATIENCE_S)
+    said: list[bool] = []
+    first = threading.Thread(target=lambda: said.append(system.shutdown(PATIENCE_S)))
+    first.start()
+    while not system.realm.closing:
+        pass
+    second = threading.Thread(target=lambda: said.append(system.shutdown(PATIENCE_S)))
+    second.start()
+    second.join(0.05)
+    assert said == []
+    opened.set()
+    first.join()
+    second.join()
+
+    assert said == [True, True]
+    assert system.shutdown() is True
+
+
+def test_a_shutdown_that_was_not_clean_stays_so() -> None:
+    entered, opened = threading.Event(), threading.Event()
+    system = ActorSystem("unclean")
+    system.start(Door, entered, opened).tell(Hold())
+    assert entered.wait(PATIENCE_S)
+
+    assert system.shutdown(0.01, cut_off_s=0.01) is False
+    assert system.shutdown() is False
+    opened.set()
+
+
+def test_a_given_scheduler_is_closed_by_its_owner() -> None:
+    with simulated(1) as world:
+        with ActorSystem("one", scheduler=world) as one:
+            assert one.start(Counter).ask(Total()) == 0
+        with ActorSystem("two", scheduler=world) as two:
+            assert two.start(Counter).ask(Total()) == 0
+
+
 def test_nothing_starts_after_shutdown_began() -> None:
     system = ActorSystem("over")
     system.shutdown()
@@ -306,6 +348,23 @@ def test_a_program_that_forgets_to_shut_down_ends_all_the_same() -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "goodbye\n", "")
+
+
+def test_at_exit_all_systems_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.system.EXIT_S", 0.1)
+    opened = threading.Event()
+    systems = [ActorSystem(name) for name in ("one", "two", "three")]
+    for system in systems:
+        entered = threading.Event()
+        system.start(Door, entered, opened).tell(Hold())
+        assert entered.wait(PATIENCE_S)
+    began = time.monotonic()
+
+    _close_all()
+
+    assert time.monotonic() - began < 4  # each alone would take its time and be cut off after 4
+    assert [system.shutdown() for system in systems] == [False, False, False]
+    opened.set()
 
 
 def test_a_system_shows_itself(system: ActorSystem) -> None:

@@ -25,6 +25,7 @@ from actors.kernel.cell import Cell
 from actors.kernel.errors import KernelError, StartFailed
 from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.handlers import Handler, HandlerTable, Marks, table_of
+from actors.kernel.lifecycle import State
 from actors.kernel.supervision import ChildSpec
 from actors.kernel.timers import Every
 
@@ -117,11 +118,19 @@ class Actor(pykka.Actor):
         """Start a child. It stops before this actor does, and starts again as its spec says.
 
         Raises:
-            KernelError: this actor has ended.
+            KernelError: this actor has ended, or this is not its loop (nor its `__init__`).
             NameTaken: a living child has that name.
+            TypeError: the spec is of a ThreadActor, which has no parent.
             Exception: whatever its `__init__` raises.
         """
-        return launch(self._cell.realm, spec, parent=self._cell)
+        cell = self._cell
+        outside = cell.state not in (State.NEW, State.DEAD) and not cell.dispatcher.here()
+        if outside:  # in `__init__`, still NEW, it is the thread that makes the parent
+            raise KernelError(
+                f"a child of {cell.address} was spawned outside its loop",
+                hint="spawn in __init__, on_start or a handler; from elsewhere: send a message",
+            )
+        return launch(cell.realm, spec, parent=cell)
 
     def watch(self, ref: pykka.ActorRef[Any]) -> None:
         """Get exactly one `Down` when the actor of `ref` is gone for good, also if it is now."""
@@ -180,8 +189,15 @@ def launch(
     Raises:
         NameTaken: the name is in use.
         KernelError: the system is closing, or `__init__` did not call `super().__init__()`.
+        TypeError: the class of the spec is not an Actor.
         Exception: whatever `__init__` raises; the name is free again.
     """
+    if not issubclass(spec.actor, Actor):
+        name = spec.actor.__name__
+        raise TypeError(
+            f"{name} is not an Actor on a loop, so it cannot be spawned from a ChildSpec; "
+            f"a ThreadActor is started with system.start({name})"
+        )
     if parent is None and realm.closing:
         raise KernelError(f"system {realm.name!r} is shutting down")
     if parent is not None and parent.ended is not None:

@@ -9,6 +9,7 @@ more, the putter appends and then looks at the mark (the rule of `mailbox.py`).
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import threading
 from collections import deque
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from actors.kernel.future import Reply
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.ports import Clock, Pending
+
+logger = logging.getLogger(__name__)
 
 BATCH: Final = 64  # messages of one mailbox before the next one is served
 TURN: Final = 512  # messages of one callback before the loop's other work is let in
@@ -99,14 +102,34 @@ class Dispatcher:
         ready = self.ready
         left = TURN
         try:
-            while self.calls:
-                self.calls.popleft()()
+            if self.calls:
+                self.run_calls()
             while ready and left > 0:
                 mailbox = ready.popleft()
                 self.current = mailbox
-                left -= mailbox.run(BATCH) + 1
-        finally:  # whatever went wrong, the other mailboxes are served
+                left -= 1
+                try:
+                    left -= mailbox.run(BATCH)
+                except BaseException as error:  # noqa: BLE001 - logged; the others are served
+                    self.broke_off(mailbox, error)
+        finally:
             self.rest()
+
+    def run_calls(self) -> None:
+        """Run the calls queued by now; what they queue comes in the next turn."""
+        calls = self.calls
+        for _ in range(len(calls)):
+            try:
+                calls.popleft()()
+            except BaseException:  # also SystemExit: a call must not end the loop
+                logger.exception("a call on loop %s raised", self.name)
+
+    def broke_off(self, mailbox: Mailbox, error: BaseException) -> None:
+        """Log what escaped from `mailbox.run`, and have the mailbox go on after it."""
+        text = "%s broke off; it goes on with what is queued next"
+        logger.error(text, mailbox.address, exc_info=error)
+        mailbox.scheduled = False
+        mailbox.kick()
 
     def rest(self) -> None:
         """End a drain: come back if there is more to do, else wait to be woken."""
@@ -133,13 +156,20 @@ class Dispatcher:
         """The tasks that are not done."""
         return tuple(self._tasks)
 
+    @property
+    def has_tasks(self) -> bool:
+        """Whether a task is not done; cheap, and any thread may ask."""
+        return bool(self._tasks)
+
     def expect(self, reply: Reply[Any], timeout: float) -> None:
         """Fail `reply` with AskTimeout unless it is done within `timeout` seconds.
 
         Short timeouts get a timer each. Long ones, of which there may be a million a second,
         share a queue per length that is swept once a second, and read no clock: they fire by
-        the number of sweeps, never early, at most two seconds late.
+        the number of sweeps, never early, at most two seconds late. An endless one needs nothing.
         """
+        if timeout == math.inf:
+            return
         if timeout < LONG_S:
             reply.timer = self.later(timeout, lambda: self._expire(reply, timeout))
             return

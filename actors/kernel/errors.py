@@ -157,7 +157,7 @@ class HandlerError(KernelError, TypeError):
 
 
 def describe(error: BaseException) -> str:
-    """The text of an error, bounded to 500 characters, never failing.
+    """The text of an error, bounded to 500 characters, never failing, always UTF-8.
 
     Error paths must not `repr` payloads (reference/reliability.md F8).
     """
@@ -165,4 +165,5 @@ def describe(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the first failure
         text = "<unprintable>"
+    text = text.encode("utf-8", "backslashreplace").decode()  # it goes into a ledger
     return text if len(text) <= 500 else text[:497] + "..."

@@ -7,13 +7,15 @@ lock. `ThreadReply` is a Pykka future that any thread may wait for.
 then looks for waiters; a waiter registers itself and then looks at the mark. Whatever the
 order, one of them sees the other, and a waiter may be woken twice, which does nothing.
 
-`resolve` and `answer` never raise: whoever answers is a loop or an actor's thread.
+`resolve` and `answer` never raise: whoever answers is a loop or an actor's thread, so a waiter's
+call that raises is logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sys
 import threading
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from actors.kernel.dispatch import Dispatcher
     from actors.kernel.ports import Pending, Scheduler
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 J = TypeVar("J")
@@ -101,17 +105,22 @@ class Reply(Awaitable[R], Generic[R]):
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
-            waiter()
+            _wake(waiter, self.address)
 
     def when_done(self, wake: Callable[[], object]) -> None:
         """Call `wake` when done, or at once; on the home loop."""
         earlier = self.waiter
         if self.done:
-            wake()
+            _wake(wake, self.address)
         elif earlier is None:
             self.waiter = wake
         else:
-            self.waiter = lambda: (earlier(), wake())
+
+            def both() -> None:
+                _wake(earlier, self.address)
+                wake()
+
+            self.waiter = both
 
     def pass_on(self, asker: Reply[Any] | ThreadReply[Any]) -> None:
         """Give this answer, when it comes, to somebody who asked for the same.
@@ -184,7 +193,7 @@ class ThreadReply(pykka.Future[R]):
         """Call `wake` once or twice when done, in the thread that answers or at once."""
         self._waiters.append(wake)
         if self.done:
-            wake()
+            _wake(wake, self.address)
 
     def __await__(self) -> Generator[Any, None, R]:
         # a derived future is computed here, as Pykka's, but once its sources have answered
@@ -264,7 +273,7 @@ class ThreadReply(pykka.Future[R]):
             self._trace = trace
             self.done = True
         for wake in tuple(self._waiters):
-            wake()
+            _wake(wake, self.address)
         return True
 
     # -- deriving: Pykka's, and awaitable without blocking ----------------------------------
@@ -294,6 +303,13 @@ def _derived(future: pykka.Future[R], *sources: pykka.Future[Any]) -> pykka.Futu
     if isinstance(future, ThreadReply):
         future._sources = sources
     return future
+
+
+def _wake(wake: Callable[[], object], address: str) -> None:
+    try:
+        wake()
+    except BaseException:  # also SystemExit: it is not the answerer's
+        logger.exception("a waiter for the answer of %s raised", address)
 
 
 def _open(gate: threading.Lock) -> None:

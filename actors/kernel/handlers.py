@@ -6,7 +6,6 @@ annotation is the reply class; for a `Request[X]` the two are compared when the 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import sys
 import types
@@ -43,7 +42,7 @@ class Handler:
     def __init__(self, call: Callable[..., Any], marks: Marks, *, interleave: bool) -> None:
         self.call = call
         self.message = marks.message
-        self.is_async = asyncio.iscoroutinefunction(call)
+        self.is_async = inspect.iscoroutinefunction(call)
         self.stepped = marks.stepped
         self.raises = marks.raises
         self.interleave = interleave
@@ -182,7 +181,7 @@ def _read(
         raise HandlerError(
             f"{where} takes {len(names) - 1} parameters besides self; a handler takes one message"
         )
-    if stepped and not asyncio.iscoroutinefunction(func):
+    if stepped and not inspect.iscoroutinefunction(func):
         raise HandlerError(f"{where} is stepped but not async def; drop stepped=True")
     notes = func.__annotations__
     if names[1] not in notes:

@@ -64,14 +64,16 @@ class DeadLetters:
         self._ring: deque[tuple[DeadLetter, int]] = deque()
         self._bytes = 0
         self._counts: Counter[DeadReason] = Counter()
+        self._loud: Counter[DeadReason] = Counter()  # those that are worth a warning
         self._ended = 0
 
-    def add(self, letter: DeadLetter, *, ended: bool = True) -> None:
+    def add(self, letter: DeadLetter, *, ended: bool = True, expected: bool = False) -> None:
         """Keep and count a letter; the first of each reason, then every 1,000th, is logged.
 
         Args:
             ended: This letter is how its message ended. False for one whose sender was told
                 (`not_wired`): it can be looked at, but the audit counts it elsewhere.
+            expected: Nothing is wrong (news of an end for somebody who ends, too): no warning.
         """
         if letter.reason not in REASONS:
             raise ValueError(f"{letter.reason!r} is not a reason for a dead letter")
@@ -84,9 +86,12 @@ class DeadLetters:
             self._counts[letter.reason] += 1
             self._ended += ended
             count = self._counts[letter.reason]
-        if count == 1 or count % 1_000 == 0:
+            loud = ended and not expected  # a refused sender knows already
+            self._loud[letter.reason] += loud
+            heard = self._loud[letter.reason] if loud else count
+        if heard == 1 or heard % 1_000 == 0:
             logger.log(
-                logging.WARNING if ended else logging.DEBUG,  # a refused sender knows already
+                logging.WARNING if loud else logging.DEBUG,
                 "dead letter (%s, number %d): %s to %s",
                 letter.reason,
                 count,

@@ -3,7 +3,8 @@
 The *system* loop carries supervisor, registry, reconciler, router and forwarder; the *member*
 loop carries members and users' actors. A member that blocks never delays the system loop.
 A member that spins in Python delays it by a GIL switch interval at most, which is set to
-0.5 ms while a scheduler lives; a C call that holds the GIL delays it for its length.
+0.5 ms while a scheduler lives, and restored after the last one; a C call that holds the GIL
+delays it for its length.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import sys
 import threading
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.0005  # design §4: a spinning member delays the system loop < 5 ms
 CLOSE_S: Final = 2.0
+_QUICK: Final = threading.Lock()  # leaf; guards `_before`
+_before: list[float] = []  # the switch interval that each living LoopThreads found
 R = TypeVar("R")
 
 
@@ -44,6 +48,22 @@ class SystemClock:
     def wall_ms(self) -> int:
         """Milliseconds since 1970."""
         return time.time_ns() // 1_000_000
+
+
+def _switch_quickly() -> None:
+    """Shorten the process's switch interval until the last LoopThreads closes."""
+    with _QUICK:
+        _before.append(sys.getswitchinterval())
+        if _before[-1] > SWITCH_INTERVAL_S:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def _switch_as_before() -> None:
+    with _QUICK:
+        found = _before.pop(0 if len(_before) == 1 else 1)  # the first one's is restored
+        ours = math.isclose(sys.getswitchinterval(), SWITCH_INTERVAL_S, rel_tol=0.01)
+        if not _before and ours:  # else somebody set it meanwhile
+            sys.setswitchinterval(found)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -70,8 +90,6 @@ class LoopThreads:
         self._closed = False
         self._dispatchers: dict[LoopName, Dispatcher] = {}
         self._threads: list[threading.Thread] = []
-        if sys.getswitchinterval() > SWITCH_INTERVAL_S:
-            sys.setswitchinterval(SWITCH_INTERVAL_S)
         for loop_name in LOOPS:
             dispatcher = Dispatcher(loop_name, new_loop(), self.clock)
             thread = threading.Thread(
@@ -80,6 +98,7 @@ class LoopThreads:
             self._dispatchers[loop_name] = dispatcher
             self._threads.append(thread)
             thread.start()
+        _switch_quickly()
 
     def dispatcher(self, loop: LoopName) -> Dispatcher:
         """The dispatcher of that loop."""
@@ -127,6 +146,7 @@ class LoopThreads:
             if pool is not None:
                 # a thread that still works cannot be killed: it is left behind, not waited for
                 pool.shutdown(wait=False, cancel_futures=True)
+        _switch_as_before()
 
     def _run(self, dispatcher: Dispatcher) -> None:
         loop = dispatcher.loop

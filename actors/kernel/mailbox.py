@@ -96,7 +96,8 @@ class Mailbox(abc.ABC):
         self.user: deque[object] = deque()
         self.control: deque[object] | None = None
         self.system: deque[Callable[[], object]] | None = None
-        self.room: deque[Callable[[], object]] | None = None  # senders that wait for room
+        # senders that wait for room, in the order they came; a dict, so that one may leave
+        self.room: dict[Callable[[], object], bool] | None = None
         self.scheduled = True  # held; see `release`
         self.sealed = False
         self.bytes_in = 0  # beyond SMALL per message; under _LOCK
@@ -123,7 +124,7 @@ class Mailbox(abc.ABC):
         if len(lane) >= bound:
             raise MailboxFull(self.address, "USER" if lane is self.user else "CONTROL", bound)
         if size > SMALL:
-            self._admit(size)
+            self._admit(size, "USER" if lane is self.user else "CONTROL")
         if reply is None and size == SMALL and deadline is None:
             lane.append(message)
         else:
@@ -176,18 +177,25 @@ class Mailbox(abc.ABC):
         if self.room is None:
             with _LOCK:
                 if self.room is None:
-                    self.room = deque()
-        self.room.append(wake)
+                    self.room = {}
+        self.room[wake] = True
         if self.sealed or self.has_room(message):
             wake()
 
-    def _admit(self, size: int) -> None:
+    def forget_room(self, wake: Callable[[], object]) -> None:
+        """Undo `when_room`, for who waits no longer; any thread, also after the call."""
+        if self.room is not None:
+            self.room.pop(wake, None)
+
+    def _admit(self, size: int, lane: str) -> None:
         if size > MESSAGE_LIMIT:
             raise MessageTooBig(self.address, size, MESSAGE_LIMIT)
         extra = size - SMALL
         with _LOCK:
             if self.bytes_in - self.bytes_out + extra > USER_BYTES:
-                raise MailboxFull(self.address, "USER", self.bound)
+                raise MailboxFull(
+                    self.address, lane, self.bound if lane == "USER" else CONTROL_BOUND
+                )
             self.bytes_in += extra
 
     def _control_lane(self) -> deque[object]:
@@ -203,8 +211,9 @@ class Mailbox(abc.ABC):
         """Tell the senders that wait for room to try again, in the order they came."""
         room = self.room
         if room is not None:
-            for _ in range(len(room)):  # who finds no room comes back, but not in this round
-                room.popleft()()
+            for wake in tuple(room):  # who finds no room comes back, but not in this round
+                if room.pop(wake, False):  # else it has left meanwhile
+                    wake()
 
     def waiting(self) -> int:
         """Messages queued in CONTROL and USER, without stop markers."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from actors.kernel.counters import Audit, Counts, LoopCount
 from actors.kernel.errors import NameTaken
 from actors.kernel.letters import DeadLetter, DeadLetters, DeadReason
+from actors.kernel.messages import Down
 from transport.address import Address
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Realm:
 
     def dead(self, address: str, reason: DeadReason, message: object) -> None:
         """File a message that ended nowhere."""
-        self.letters.add(DeadLetter(address, reason, message, self.scheduler.clock.wall_ms()))
+        letter = DeadLetter(address, reason, message, self.scheduler.clock.wall_ms())
+        expected = type(message) is Down and reason in ("dead", "shutdown")
+        self.letters.add(letter, expected=expected)
 
     def refused(self, address: str, reason: DeadReason, message: object) -> None:
         """Keep a message whose sender was told that it was not delivered, for looking."""

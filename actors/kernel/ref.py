@@ -122,7 +122,7 @@ class ActorRef(pykka.ActorRef[A]):
                 cell.realm.counts.rejected.bump()
                 raise
             self._wait_and_put(message, timeout, expires)
-        except KernelError:
+        except BaseException:
             cell.realm.counts.rejected.bump()
             raise
 
@@ -255,7 +255,7 @@ class ActorRef(pykka.ActorRef[A]):
             await put_with_room(
                 cell, message, lambda: cell.put(message, None, at), cell.realm.scheduler, timeout
             )
-        except KernelError:
+        except BaseException:  # also who is cancelled while it waits for room has not sent
             cell.realm.counts.rejected.bump()
             raise
 
@@ -289,6 +289,9 @@ class ActorRef(pykka.ActorRef[A]):
         except KernelError as error:
             cell.realm.counts.rejected.bump()
             reply.resolve(None, error)
+        except BaseException:  # a message that cannot even be measured
+            cell.realm.counts.rejected.bump()
+            raise
 
     def _wait_and_put(self, message: object, timeout: float, expires: float | None) -> None:
         cell = self._cell
@@ -296,6 +299,6 @@ class ActorRef(pykka.ActorRef[A]):
         scheduler = cell.realm.scheduler
         try:
             put_when_room(cell, message, lambda: cell.put(message, None, at), scheduler, timeout)
-        except KernelError:
+        except BaseException:  # also who is cancelled while it waits for room has not sent
             cell.realm.counts.rejected.bump()
             raise

@@ -112,8 +112,7 @@ class SeededDispatcher(Dispatcher):
     def drain(self) -> None:
         """Serve one ready mailbox, chosen by the seed, and come back."""
         try:
-            while self.calls:
-                self.calls.popleft()()
+            self.run_calls()
             if self.ready:
                 index = self._chance.randrange(len(self.ready))
                 mailbox = self.ready[index]
@@ -125,7 +124,10 @@ class SeededDispatcher(Dispatcher):
 
     def _serve(self, mailbox: Mailbox) -> None:
         before = self.beats
-        mailbox.run(1)
+        try:
+            mailbox.run(1)
+        except BaseException as error:  # noqa: BLE001 - logged, as on a real loop
+            self.broke_off(mailbox, error)
         if self.beats != before:
             kind = type(self.message).__qualname__
             self._trace.update(f"{self.loop.time():.9f} {mailbox.address} {kind};".encode())

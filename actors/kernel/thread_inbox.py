@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from actors.kernel.letters import DeadReason
     from actors.kernel.messages import DownReason
     from actors.kernel.ports import Answerable
+
+logger = logging.getLogger(__name__)
 
 BOUND: Final = 1_024
 ROOM_S: Final = 30.0
@@ -48,7 +51,7 @@ class ThreadInbox:
         self.sealed = False
         self.ended: tuple[DownReason, str | None] | None = None
         self.counts = Counts()
-        self.bury: Callable[[DeadReason, object], None] = lambda _reason, _message: None
+        self.bury: Callable[[DeadReason, object], None] = self._log
         self.leave: Callable[[], None] = lambda: None  # free the name
         self.owner: int | None = None  # the actor's own thread: it may not wait for room
         self._ref_of = ref_of
@@ -127,6 +130,11 @@ class ThreadInbox:
         """Messages queued or being handled, without stops."""
         with self._lock:
             return sum(isinstance(item, Envelope) for item in self._items) + self._busy
+
+    def _log(self, reason: DeadReason, message: object) -> None:
+        """What an actor without a system has instead of dead letters."""
+        kind = type(message).__qualname__
+        logger.warning("dead letter (%s): %s to %s", reason, kind, self.address)
 
     # -- watching ---------------------------------------------------------------------------
 

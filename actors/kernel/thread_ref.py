@@ -1,4 +1,4 @@
-"""The ref of a thread actor: Pykka's, with counted sends, `request` and `send`."""
+"""The ref of a thread actor: Pykka's, with counted sends and `request`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ThreadRef(pykka.ActorRef[A]):
         """
         try:
             self._put(message, None, timeout or 0.0)
-        except KernelError:
+        except BaseException:  # also an interrupt while it waits for room
             self.actor_inbox.counts.rejected.bump()
             raise
 
@@ -139,3 +139,6 @@ class ThreadRef(pykka.ActorRef[A]):
         except KernelError as error:
             self.actor_inbox.counts.rejected.bump()
             reply.resolve(None, error)
+        except BaseException:
+            self.actor_inbox.counts.rejected.bump()
+            raise

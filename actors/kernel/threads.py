@@ -65,6 +65,11 @@ class ThreadActor(pykka.ThreadingActor):
                     hint="write a plain def, or make it an Actor",
                 )
 
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> ThreadRef[Self]:
+        """Start without a system, as Pykka does; `system.start` gives it a name and an audit."""
+        return cast("ThreadRef[Self]", super().start(*args, **kwargs))
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         inbox = self.inbox
@@ -212,7 +217,6 @@ class ThreadActor(pykka.ThreadingActor):
             inbox.counts.rejected.bump()
             item.reply.resolve(None, ActorDead(inbox.address, kind))
             return
-        logger.warning("%s ended before it handled %s", inbox.address, kind)
         inbox.bury("dead" if failed else "shutdown", item.message)
 
 

@@ -22,6 +22,9 @@ class Box(Protocol):
     def when_room(self, message: object, wake: Callable[[], object]) -> None:
         """Call `wake` (any thread, once or twice) when to try `message` again."""
 
+    def forget_room(self, wake: Callable[[], object]) -> None:
+        """Do not call `wake` any more; any thread, also when it was called."""
+
 
 def put_when_room(
     box: Box,
@@ -54,8 +57,15 @@ def put_when_room(
 
 def _block(box: Box, message: object, scheduler: Scheduler, timeout: float) -> None:
     room: ThreadReply[None] = ThreadReply(scheduler, box.address)
-    box.when_room(message, lambda: room.resolve(None, None))
-    scheduler.wait(room, timeout)
+
+    def wake() -> None:
+        room.resolve(None, None)
+
+    try:
+        box.when_room(message, wake)
+        scheduler.wait(room, timeout)
+    finally:
+        box.forget_room(wake)
 
 
 async def put_with_room(
@@ -83,14 +93,30 @@ async def _room(box: Box, message: object, scheduler: Scheduler, timeout: float)
     home = ON_LOOP.dispatcher
     if home is None:
         gate: ThreadReply[None] = ThreadReply(scheduler, box.address)
-        box.when_room(message, lambda: gate.resolve(None, None))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_await(gate), timeout)
+
+        def open_gate() -> None:
+            gate.resolve(None, None)
+
+        try:
+            box.when_room(message, open_gate)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_await(gate), timeout)
+        finally:
+            box.forget_room(open_gate)
         return
     room: Reply[None] = Reply(home, box.address)
-    room.timer = home.later(timeout, lambda: room.done or room.resolve(None, None))
-    box.when_room(message, lambda: room.done or room.resolve(None, None))
-    await room
+
+    def wake() -> None:
+        if not room.done:
+            room.resolve(None, None)
+
+    timer = room.timer = home.later(timeout, wake)
+    try:
+        box.when_room(message, wake)
+        await room
+    finally:  # also when who waits is cancelled
+        timer.cancel()
+        box.forget_room(wake)
 
 
 async def within(reply: ThreadReply[R], timeout: float | None) -> R:

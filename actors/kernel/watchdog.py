@@ -61,17 +61,24 @@ class Watchdog:
         while not self._stop.wait(LOOK_S):
             now = time.monotonic()
             for view in self._views:
-                slow = view.look(now)
-                if slow is not None:
-                    self._realm.counts.slow.append(slow)
-                    logger.warning(
-                        "%s held its loop for %d ms (budget %d) on %s:\n%s",
-                        slow.address,
-                        slow.held_ms,
-                        slow.budget_ms,
-                        slow.message_type,
-                        slow.stack,
-                    )
+                try:
+                    self._look(view, now)
+                except Exception:  # it looks at other threads' things; it must go on looking
+                    logger.exception("a look of the watchdog of %s failed", self._realm.name)
+
+    def _look(self, view: _View, now: float) -> None:
+        slow = view.look(now)
+        if slow is None:
+            return
+        self._realm.counts.slow.append(slow)
+        logger.warning(
+            "%s held its loop for %d ms (budget %d) on %s:\n%s",
+            slow.address,
+            slow.held_ms,
+            slow.budget_ms,
+            slow.message_type,
+            slow.stack,
+        )
 
 
 class _View:
@@ -99,7 +106,7 @@ class _View:
         self._seen = (beat, self._answered)
         self._since = now
         self._told = False
-        if (dispatcher.current is not None or dispatcher.tasks()) and not dispatcher.closed:
+        if (dispatcher.current is not None or dispatcher.has_tasks) and not dispatcher.closed:
             self._asked += 1
             asked = self._asked
             dispatcher.call(lambda: self._answer(asked))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors.cli.failures import FAILED, USAGE, UsageProblem, explain, one_line, printable, tell
+from actors.cli.failures import FAILED, USAGE, UsageProblem, explain, one_line, tell
 from actors.domain.errors import DefinitionError, NotWired, StoreInUse, TurnCancelled
+from actors.domain.tables import printable
 
 
 @pytest.mark.parametrize(

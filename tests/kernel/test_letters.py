@@ -57,6 +57,17 @@ def test_a_letter_never_prints_its_message() -> None:
     assert secret.message_type == "Note"
 
 
+def test_expected_letters_are_counted_but_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    letters = DeadLetters()
+    for _ in range(1_000):
+        letters.add(letter("shutdown"), expected=True)
+    assert (letters.total, caplog.records) == (1_000, [])
+
+    letters.add(letter("shutdown"))
+
+    assert "dead letter (shutdown, number 1001): Add" in caplog.text
+
+
 def test_the_first_letter_of_each_reason_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     letters = DeadLetters()
     with caplog.at_level(logging.WARNING, "actors"):

@@ -48,6 +48,8 @@ with ActorSystem("demo") as system:
     reveal_type(system.start(Blocking))
     reveal_type(system.start(Blocking).ask(Total()))
     reveal_type(Counter.start(0))
+    reveal_type(Blocking.start())
+    reveal_type(Blocking.start().ask(Total()))
 """
 
 REVEALED = [
@@ -62,6 +64,8 @@ REVEALED = [
     "ThreadRef[Blocking]",
     "int",
     "ActorRef[Counter]",
+    "ThreadRef[Blocking]",
+    "int",
 ]
 
 
