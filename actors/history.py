@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from actors.domain.errors import Draining, StoreError, TurnFailed
-from actors.domain.events import InputDone, InputFailed, TurnStarted
-from actors.domain.reports import TurnResult
-from actors.kernel.errors import ActorDead
+from actors.domain.errors import Draining, StoreError, TurnFailed, did_you_mean
+from actors.domain.events import EVENT_TYPES, InputDone, InputFailed, TurnStarted
+from actors.domain.inbox import TurnInput
+from actors.domain.reports import AuditReport, DeadLetterView, TurnResult
+from actors.kernel.errors import ActorDead, AskTimeout, MailboxFull
 from actors.roles.messages import AwaitHead
 
 if TYPE_CHECKING:
     from actors.domain.events import Entry
+    from actors.kernel.counters import Audit
+    from actors.kernel.letters import DeadLetter
     from actors.kernel.ref import ActorRef
     from actors.roles.forwarder import Forwarder
     from actors.stores import Ledger
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FOLLOW_S: Final = 0.5  # how long one look of a follower waits for something new
+MARGIN_S: Final = 1.0  # for its answer to come
 PAGE: Final = 500
 TAIL: Final = 500  # entries that can be read after the end
 
@@ -46,6 +50,7 @@ class History:
         self, after: int | None, *, follow: bool, filters: Mapping[str, str]
     ) -> Iterator[Entry]:
         """As `Mob.events`; where it begins is settled by this call, not by the first entry."""
+        check_filters(filters)
         begin = self.cursor if follow else 0
         return self._walk(begin if after is None else after, follow, filters)
 
@@ -108,6 +113,44 @@ class History:
     def _await_more(self, cursor: int) -> None:
         """Wait for an entry behind `cursor`, for a bounded time or until the end."""
         try:
-            self._forwarder.ask(AwaitHead(after=cursor, wait_s=FOLLOW_S), timeout=None)
-        except ActorDead:  # the mob is ending
+            look = AwaitHead(after=cursor, wait_s=FOLLOW_S)
+            self._forwarder.ask(look, timeout=FOLLOW_S + MARGIN_S)
+        except AskTimeout:  # it is busy with a commit: nothing new
+            return
+        except (ActorDead, MailboxFull):  # the mob is ending, or there is something new soon
             self._closed.wait(FOLLOW_S)
+
+
+def check_filters(names: Iterable[str]) -> None:
+    """Refuse names that no event has as a field. Raises TypeError."""
+    known = sorted({field for kind in EVENT_TYPES.values() for field in kind.model_fields})
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, known)
+            raise TypeError(f"no event has a field {name!r}{near}; fields are: {', '.join(known)}")
+
+
+def audit_report(audit: Audit) -> AuditReport:
+    """An audit as its users see it: a failed handler has handled its message."""
+    return AuditReport(
+        sent=audit.sent,
+        handled=audit.handled + audit.failed,
+        rejected=audit.rejected,
+        coalesced=audit.coalesced,
+        dead_lettered=audit.dead_lettered,
+        ambiguous=audit.ambiguous,
+        in_flight=audit.in_flight,
+    )
+
+
+def letter_view(letter: DeadLetter) -> DeadLetterView:
+    """A dead letter as its users see it."""
+    path = letter.address.partition("://")[2].partition("/")[2]
+    sender = getattr(letter.message, "sender", None)
+    given = letter.message
+    return DeadLetterView(
+        target=path.rpartition("/")[2] or letter.address,
+        sender=sender if isinstance(sender, str) else None,
+        reason=letter.reason,
+        message=given.input_id if isinstance(given, TurnInput) else letter.message_type,
+    )

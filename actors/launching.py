@@ -9,7 +9,9 @@ error is the one that is raised.
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +21,7 @@ from actors.domain.definition_file import definition_from, parse_definition
 from actors.domain.errors import DefinitionError
 from actors.domain.reports import ShutdownReport
 from actors.executors.python import resolve
-from actors.kernel.errors import AskTimeout, KernelError, describe
+from actors.kernel.errors import AskTimeout, describe
 from actors.kernel.ref import ActorRef
 from actors.kernel.supervision import ChildSpec
 from actors.roles.edge_reconciler import EdgeReconciler
@@ -228,7 +230,7 @@ def drain(parts: Parts, timeout: float, *, interrupt: bool) -> ShutdownReport:
     question = Drain(timeout_s=timeout, interrupt=interrupt)
     try:
         return parts.supervisor.ask(question, timeout=timeout + DRAIN_MARGIN_S)
-    except KernelError as error:
+    except Exception as error:  # noqa: BLE001 - the report says it; the mob ends all the same
         return ShutdownReport(
             drained=False,
             timed_out=isinstance(error, AskTimeout),
@@ -257,5 +259,10 @@ def forget_at_exit(shutdown: Callable[[float], object]) -> None:
 
 
 def _end_all() -> None:
+    until = time.monotonic() + EXIT_S  # for all of them together
     for shutdown in tuple(_running):
-        shutdown(EXIT_S)
+        shutdown(max(until - time.monotonic(), 0.0))
+
+
+# A forked child has none of the threads: its parent's mobs are not its own to end.
+os.register_at_fork(after_in_child=_running.clear)

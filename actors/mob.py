@@ -13,11 +13,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from actors import launching
 from actors.domain.bodies import Body, pack
-from actors.domain.errors import Draining, InboxFull, MemberNotFound, MobError
+from actors.domain.durations import check_seconds
+from actors.domain.errors import Draining, InboxFull, MemberNotFound
 from actors.domain.graph import MobGraph
 from actors.domain.inbox import TurnInput
 from actors.domain.reports import (
@@ -31,8 +32,8 @@ from actors.domain.reports import (
     TurnResult,
 )
 from actors.domain.tables import Rows
-from actors.history import History
-from actors.kernel.errors import AskTimeout, MailboxFull, WouldDeadlock
+from actors.history import History, audit_report, letter_view
+from actors.kernel.errors import ActorDead, AskTimeout, MailboxFull, WouldDeadlock
 from actors.kernel.future import ON_LOOP
 from actors.roles.member import UnknownInput
 from actors.roles.messages import (
@@ -50,6 +51,7 @@ from actors.roles.messages import (
     Unwire,
     Wire,
 )
+from actors.roles.spawning import SpawnMany, each_spawn
 from actors.roles.turn import new_input_id, presented
 from transport.message import FrozenMap, Message, Request
 
@@ -57,11 +59,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from actors.domain.definition import Durability, MobDefinition
+    from actors.domain.errors import MobError
     from actors.domain.events import Entry
     from actors.domain.inbox import Mode
     from actors.domain.operations import OperationRecord
     from actors.domain.wiring import Edge
-    from actors.kernel.letters import DeadLetter
     from actors.kernel.ports import Scheduler
     from actors.kernel.ref import ActorRef
 
@@ -76,6 +78,7 @@ class Mob:
         self._parts = parts
         self._lock = threading.Lock()  # leaf; guards `_ending`
         self._ending: threading.Event | None = None
+        self._limit = 0.0  # what the first shutdown was given
         self._report: ShutdownReport | None = None
         self._history = History(parts.ledger, parts.forwarder)
 
@@ -177,15 +180,16 @@ class Mob:
 
         Returns:
             The member, or the error that kept it from being (spec/member_runtime.md 5-18).
+
+        Raises:
+            TypeError: a spec is malformed; nothing was spawned.
         """
-        results: list[MemberView | MobError] = []
-        for spec in specs:
-            given = spec if isinstance(spec, Mapping) else {"name": spec[0], "profile": spec[1]}
-            try:
-                results.append(self.spawn(**given))
-            except MobError as error:
-                results.append(error)
-        return results
+        batch = SpawnMany(each_spawn(specs))
+        try:
+            views = self._call(batch, "spawn_many", self._parts.supervisor, CALL_S)
+            return cast("list[MemberView | MobError]", views)
+        except Draining as error:
+            return [error for _ in batch.spawns]
 
     def retire(self, name: str) -> bool:
         """Remove a member, its edges with it; False if there is none (that is no error).
@@ -211,9 +215,9 @@ class Mob:
         """
         return self._ask(Unwire(a=a, b=b))
 
-    def edges(self) -> tuple[Edge, ...]:
+    def edges(self) -> Rows[Edge]:
         """All edges, sorted."""
-        return self._ask(GetRoster()).edges
+        return Rows(self._ask(GetRoster()).edges)
 
     def graph(self) -> MobGraph:
         """Members and edges, as text, Mermaid or HTML."""
@@ -262,8 +266,11 @@ class Mob:
             TimeoutError: no result in time; the member goes on, `result` waits again.
             MemberNotFound, MemberHeld, InboxFull, KeyConflict, Draining: as for `send`.
         """
+        clock = self._parts.system.realm.scheduler.clock
+        until = clock.monotonic() + check_seconds(timeout)
         receipt = self._route(who, pack(body), key, "queue", timeout)
-        return self.result(who, receipt.canonical_input_id, timeout=timeout)
+        left = max(until - clock.monotonic(), 0.0)
+        return self._result(who, receipt.canonical_input_id, left, timeout)
 
     def result(self, who: str, input_id: str, *, timeout: float = 60.0) -> TurnResult:
         """Wait for the result of an input that was accepted, by this run or a former one.
@@ -272,19 +279,7 @@ class Mob:
             UnknownInput: the member was never given it.
             TurnFailed, TimeoutError, MemberNotFound, MemberHeld, Draining: as for `ask`.
         """
-        question = AwaitTurn(sender=None, target=who, input_id=input_id, wait_s=timeout)
-        self._alive("ask")
-        try:
-            return self._parts.router.ask(question, timeout=timeout + 1.0)
-        except UnknownInput:
-            old = self._history.result(who, input_id)
-            if old is None:
-                raise
-            return old
-        except AskTimeout as error:
-            raise TimeoutError(
-                f"{who!r} did not finish input {input_id} within {timeout:g} s"
-            ) from error
+        return self._result(who, input_id, check_seconds(timeout), timeout)
 
     def unfinished(self, who: str) -> tuple[TurnInput, ...]:
         """Inputs of a member that a former run had accepted and not finished, oldest first."""
@@ -304,6 +299,7 @@ class Mob:
             filters: Fields that must be equal: `tag="member_spawned"`, `identity="lead"`, …
 
         Raises:
+            TypeError: no event has a field of that name; it names the nearest.
             Draining: the mob has ended, and what is asked for is older than its last entries.
         """
         return self._history.entries(after, follow=follow, filters=filters)
@@ -331,20 +327,11 @@ class Mob:
 
     def dead_letters(self) -> Rows[DeadLetterView]:
         """The last messages and inputs that nobody will handle, oldest first."""
-        return Rows(_letter(letter) for letter in self._parts.system.dead_letters)
+        return Rows(letter_view(letter) for letter in self._parts.system.dead_letters)
 
     def audit(self) -> AuditReport:
         """Where every message between the actors ended; exact when the mob is quiet."""
-        audit = self._parts.system.audit()
-        return AuditReport(
-            sent=audit.sent,
-            handled=audit.handled + audit.failed,
-            rejected=audit.rejected,
-            coalesced=audit.coalesced,
-            dead_lettered=audit.dead_lettered,
-            ambiguous=audit.ambiguous,
-            in_flight=audit.in_flight,
-        )
+        return audit_report(self._parts.system.audit())
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -360,16 +347,19 @@ class Mob:
         """
         if ON_LOOP.dispatcher is not None:
             raise WouldDeadlock("shutdown()")
-        limit = self.definition.limits.drain_timeout_s if timeout is None else timeout
+        limit = (
+            self.definition.limits.drain_timeout_s if timeout is None else check_seconds(timeout)
+        )
         with self._lock:
             first = self._ending is None
             if self._ending is None:
                 self._ending = threading.Event()
+                self._limit = limit
             ending = self._ending
         if first:
             self._end(limit, ending, interrupt=interrupt)
         else:
-            ending.wait(limit + 5.0)
+            ending.wait(self._limit + 3.0)  # the first one's time and the 2 s it may take longer
         if self._report is None:
             raise Draining("a second shutdown")
         return self._report
@@ -407,17 +397,38 @@ class Mob:
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _alive(self, what: str) -> None:
-        if self._over:
-            raise Draining(what)
-
     def _ask(self, message: Request[R], ref: ActorRef[Any] | None = None) -> R:
         """Ask the supervisor, or another actor of the mob."""
-        self._alive(type(message).__name__.removeprefix("Get").lower())
-        return (ref or self._parts.supervisor).ask(message, timeout=CALL_S)
+        what = type(message).__name__.removeprefix("Get").lower()
+        answer: R = self._call(message, what, ref or self._parts.supervisor, CALL_S)
+        return answer
+
+    def _call(self, message: object, what: str, ref: ActorRef[Any], timeout: float) -> Any:
+        if self._over:
+            raise Draining(what)
+        try:
+            return ref.ask(message, timeout=timeout)
+        except ActorDead as error:
+            if self._ending is None:
+                raise  # no shutdown took it away
+            raise Draining(what) from error
+
+    def _result(self, who: str, input_id: str, left: float, timeout: float) -> TurnResult:
+        """Wait `left` seconds of the `timeout` that the user gave."""
+        question = AwaitTurn(sender=None, target=who, input_id=input_id, wait_s=left)
+        try:
+            return cast("TurnResult", self._call(question, "ask", self._parts.router, left))
+        except UnknownInput:
+            old = self._history.result(who, input_id)
+            if old is None:
+                raise
+            return old
+        except AskTimeout as error:
+            raise TimeoutError(
+                f"{who!r} did not finish input {input_id} within {timeout:g} s"
+            ) from error
 
     def _route(self, who: str, body: Body, key: str | None, mode: Mode, timeout: float) -> Receipt:
-        self._alive("send")
         message = Route(
             sender=None,
             target=who,
@@ -427,20 +438,8 @@ class Mob:
             mode=mode,
         )
         try:
-            return self._parts.router.ask(message, timeout=timeout)
+            return cast("Receipt", self._call(message, "send", self._parts.router, timeout))
         except MailboxFull as error:
             raise InboxFull(who, error.bound, 0.1) from error
         except AskTimeout as error:
             raise TimeoutError(f"{who!r} did not accept within {timeout:g} s") from error
-
-
-def _letter(letter: DeadLetter) -> DeadLetterView:
-    path = letter.address.partition("://")[2].partition("/")[2]
-    sender = getattr(letter.message, "sender", None)
-    given = letter.message
-    return DeadLetterView(
-        target=path.rpartition("/")[2] or letter.address,
-        sender=sender if isinstance(sender, str) else None,
-        reason=letter.reason,
-        message=given.input_id if isinstance(given, TurnInput) else letter.message_type,
-    )

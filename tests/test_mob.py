@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +23,16 @@ from actors.domain.errors import (
     DefinitionError,
     Draining,
     MemberNotFound,
+    MobError,
     NotWired,
     StoreError,
     StoreInUse,
     TurnFailed,
 )
 from actors.domain.events import InputAccepted, InputDone, MobStopped, TurnStarted
+from actors.domain.wiring import Edge
 from actors.executors.context import TurnContext
-from actors.kernel.errors import StartFailed, WouldDeadlock
+from actors.kernel.errors import ActorDead, StartFailed, WouldDeadlock
 from actors.stores import verify_store
 from transport.message import Message
 
@@ -347,7 +350,7 @@ def test_events_are_the_ledger_in_order_and_can_be_filtered(mob: Mob) -> None:
     assert list(mob.events(after=len(every) - 2)) == every[-2:]
     spawned = list(mob.events(tag="member_spawned", identity="lead"))
     assert [entry.cursor for entry in spawned] == [2]
-    assert list(mob.events(nonsense="x")) == []
+    assert list(mob.events(identity="nobody")) == []
 
 
 def test_a_follower_sees_what_comes_and_ends_with_the_mob(tmp_path: Path) -> None:
@@ -661,3 +664,96 @@ def test_the_status_is_plain_json(mob: Mob) -> None:
     document = json.loads(mob.status().model_dump_json())
 
     assert (document["mob"], document["members"]) == ("panel", 3)
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), -1.0])
+def test_a_timeout_without_sense_is_refused_and_harms_nobody(mob: Mob, timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be a finite number"):
+        mob.ask("lead", "x", timeout=timeout)
+    with pytest.raises(ValueError, match="timeout must be a finite number"):
+        mob.shutdown(timeout)
+
+    assert mob.ask("lead", "x").member == "lead"
+
+
+def test_text_that_is_not_utf_8_is_refused_at_the_sender_and_harms_nobody(mob: Mob) -> None:
+    before = names(mob)
+
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        mob.send("lead", "\ud800")
+    with pytest.raises(MobError):
+        mob.spawn("b", profile="worker", labels={"x": "\ud800"})
+
+    assert mob.ask("lead", "x").member == "lead"
+    assert names(mob) == before
+
+
+def test_a_filter_that_no_event_has_names_the_nearest(mob: Mob) -> None:
+    with pytest.raises(TypeError, match="no event has a field 'identiy'; did you mean 'identity'"):
+        mob.events(identiy="lead")
+
+
+def test_entries_edges_and_operations_print_in_few_words(mob: Mob) -> None:
+    entry = next(mob.events(tag="member_spawned", identity="lead"))
+    wired = next(mob.events(tag="members_wired"))
+
+    assert str(entry).split()[:3] == [str(entry.cursor), "member_spawned", "lead"]
+    assert repr(entry) == f"<{str(entry).strip()}>"
+    assert "edges=(2)" in str(wired)
+    assert len(str(entry)) <= 100
+    assert mob.edges() == (Edge.of("lead", "w-1"), Edge.of("lead", "w-2"))
+    assert str(mob.edges()).splitlines()[0].split() == ["a", "b"]
+    assert "<table>" in mob.edges()._repr_html_()
+    assert str(mob.operations()).splitlines()[0].split()[:3] == [
+        "display_name",
+        "status",
+        "progress_count",
+    ]
+    assert "panel/lead" in str(mob.operations())
+
+
+def test_asking_takes_no_longer_than_was_given(tmp_path: Path) -> None:
+    with Mob.launch(panel(), state_dir=tmp_path) as mob:
+        began = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"within 0\.3 s"):
+            mob.ask("w-1", "stuck", timeout=0.3)
+
+        assert time.monotonic() - began < 0.6
+        GATES["stuck"].set()
+
+
+def test_a_call_that_meets_the_shutdown_is_refused_and_never_says_that_an_actor_died(
+    tmp_path: Path,
+) -> None:
+    mob = Mob.launch(panel(), state_dir=tmp_path)
+    errors: list[Exception] = []
+
+    def call() -> None:
+        while not errors:
+            try:
+                mob.members()
+                mob.send("lead", "x")
+                mob.operations()
+            except Exception as error:  # noqa: BLE001 - it is looked at below
+                errors.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    mob.shutdown(timeout=1)
+    for thread in threads:
+        thread.join(10)
+
+    assert {type(error) for error in errors} == {Draining}
+
+
+def test_an_actor_that_ended_behind_the_back_of_its_mob_is_draining_once_a_shutdown_began(
+    mob: Mob,
+) -> None:
+    mob._parts.ops.stop()
+    with pytest.raises(ActorDead):
+        mob.operations()
+    mob._ending = threading.Event()
+    with pytest.raises(Draining):
+        mob.operations()
+    mob._ending = None

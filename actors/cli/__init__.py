@@ -6,9 +6,14 @@ Only this layer knows typer and rich. What a command needs is imported when it r
 
 from __future__ import annotations
 
+import os
+import sys
+
 
 def main() -> None:
     """Run the command line of this process; ends it with the exit code."""
+    if sys.stdout is None:  # started with a closed standard output: work, and say it to nobody
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
     try:
         from actors.cli.commands import command_line
 

@@ -41,8 +41,10 @@ def pack(body: str | Message) -> Body:
 
     Raises:
         TypeError: it is neither.
+        ValueError: the text is not UTF-8 (it holds a lone surrogate).
     """
     if isinstance(body, str):
+        body.encode()  # here, at the sender: nobody further on could handle it
         return Body(data=body)
     if isinstance(body, Message):
         return Body(tag=type(body).wire_tag, data=body.model_dump_json())

@@ -27,6 +27,7 @@ class DrainSnapshot(Message):
         queued: Member to inputs waiting for a turn; members without any may be left out.
         in_flight: Messages on their way between actors.
         unwritten: Ledger events not yet committed.
+        silent: Parts of the mob that did not answer: nobody knows what they still do.
         handled: Messages handled since the launch; it tells two quiet moments apart.
         cursor: Head of the ledger; so does this.
     """
@@ -35,13 +36,15 @@ class DrainSnapshot(Message):
     queued: FrozenMap[str, int] = FrozenMap({})
     in_flight: int = 0
     unwritten: int = 0
+    silent: frozenset[str] = frozenset()
     handled: int = 0
     cursor: int = 0
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is going on and nothing waits."""
-        return not (self.turns or any(self.queued.values()) or self.in_flight or self.unwritten)
+        moving = self.turns or any(self.queued.values()) or self.in_flight or self.unwritten
+        return not (moving or self.silent)
 
     @property
     def remaining(self) -> tuple[str, ...]:
@@ -57,6 +60,7 @@ class DrainSnapshot(Message):
             lines.append(f"{_counted(self.in_flight, 'message')} on the way")
         if self.unwritten:
             lines.append(f"{_counted(self.unwritten, 'event')} not yet in the ledger")
+        lines.extend(f"{name}: does not answer" for name in sorted(self.silent))
         return tuple(lines)
 
 

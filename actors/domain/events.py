@@ -17,8 +17,11 @@ from pydantic import Field
 
 from actors.domain.errors import UnknownEvent
 from actors.domain.identity import Fence, Generation
+from actors.domain.tables import WIDTH, cell, shorten
 from actors.domain.wiring import Edge
 from transport.message import FrozenMap, Message
+
+VALUE_WIDTH: Final = 36  # of one value in the line of an entry; an input id fits
 
 Attempt = Annotated[int, Field(ge=1)]
 
@@ -174,6 +177,24 @@ class Entry(Message, tag="mob.ledger_entry"):
     cursor: Annotated[int, Field(ge=1)]
     at_ms: int
     event: Annotated[LedgerEvent, Field(discriminator="tag")]
+
+    def __str__(self) -> str:
+        """One line: cursor, tag, member if it has one, then what else fits."""
+        fields = ((name, getattr(self.event, name)) for name in type(self.event).model_fields)
+        shown = [
+            cell(value) if name == "identity" else f"{name}={_short(value)}"
+            for name, value in fields
+            if name != "tag"
+        ]
+        return shorten(" ".join((f"{self.cursor:>5}", f"{self.event.tag:<16}", *shown)), WIDTH)
+
+    def __repr__(self) -> str:
+        return f"<{str(self).strip()}>"
+
+
+def _short(value: object) -> str:
+    """A value of an event in one line."""
+    return f"({len(value)})" if isinstance(value, tuple) else shorten(cell(value), VALUE_WIDTH)
 
 
 def encode_event(event: LedgerEvent) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -160,6 +160,15 @@ class OperationRecord(Report):
     Times are milliseconds of the clock that the commands' `now_ms` came from; never
     `completed_at_ms < started_at_ms`, even if that clock was set back in between.
     """
+
+    # A line of 100 columns has room for these; the rest is for one operation.
+    row_columns: ClassVar[tuple[str, ...]] = (
+        "display_name",
+        "status",
+        "progress_count",
+        "terminal_outcome",
+        "elapsed_ms",
+    )
 
     id: str
     kind: OperationKind

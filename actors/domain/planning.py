@@ -154,8 +154,12 @@ def spawned(
     )
 
 
-def restarted(roster: Roster, identity: str, reason: str) -> MemberRestarted:
+def restarted(
+    roster: Roster, identity: str, reason: str, *, fence: int | None = None
+) -> MemberRestarted:
     """Return the event that starts the next incarnation: generation + 1, a new fence (1-2).
+
+    `fence` is `roster.next_fence` by default, as in `spawned`.
 
     Raises:
         MemberNotFound: Nobody has this identity.
@@ -164,6 +168,6 @@ def restarted(roster: Roster, identity: str, reason: str) -> MemberRestarted:
     return MemberRestarted(
         identity=identity,
         generation=entry.generation + 1,
-        fence=roster.next_fence,
+        fence=roster.next_fence if fence is None else fence,
         reason=reason,
     )

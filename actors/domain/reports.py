@@ -194,10 +194,11 @@ class ShutdownReport(Report):
     """How the mob ended.
 
     Attributes:
-        drained: Whether the mob became quiet before it was stopped.
+        drained: Whether the mob became quiet and then every member stopped.
         timed_out: Whether the deadline ended the wait; never true together with `drained`.
-        drain_duration_ms: How long the drain took; at least the timeout if it timed out.
-        waiting_for: What was still going on when the wait ended, in words; empty if drained.
+        drain_duration_ms: How long it took until quiet, or until it was given up.
+        waiting_for: What was still going on when the wait ended and who did not stop, in words;
+            empty if drained.
         stopped: Members that were stopped, in the order of stopping.
     """
 

@@ -1,4 +1,4 @@
-"""Who may talk to whom: edges, the edges a definition asks for, and the firewall's question.
+"""Who may talk to whom: edges, the edges a definition asks for, for the firewall.
 
 Wiring is the firewall (docs/design.md §6): without an edge between two members nothing is delivered
 from one to the other, in either direction.
@@ -135,14 +135,3 @@ def desired_edges(definition: MobDefinition, members: Mapping[str, str]) -> froz
             hand or declared.
     """
     return frozenset(Edge(a=a, b=b) for a, b in desired_pairs(definition, members))
-
-
-def may_speak(edges: Set[Edge], sender: str, target: str) -> bool:
-    """Say whether a message from one name to the other may be delivered: they share an edge.
-
-    A name never speaks to itself, and an empty name to nobody.
-    """
-    try:
-        return Edge.of(sender, target) in edges
-    except WiringError:
-        return False

@@ -98,7 +98,11 @@ class _Turn:
         return self._peers.get(name)
 
     def emitted(self, kind: str | None = None) -> Iterator[Any]:  # Any: JSON, as it was given
-        """What earlier attempts of this input emitted, oldest first; reads the ledger."""
+        """What earlier attempts of this input emitted, oldest first.
+
+        Reads the ledger while it is iterated, which blocks: in an async turn use
+        `await asyncio.to_thread(lambda: list(ctx.emitted()))` for long histories.
+        """
         return (json.loads(data) for data in self._port.emitted(kind))
 
     def __repr__(self) -> str:
@@ -208,7 +212,12 @@ class ThreadTurnContext(_Turn):
             call.close()
             raise
         # the port keeps its own deadlines; the margin only ends a wait on a loop that is gone
-        return answer.result(timeout + MARGIN_S)
+        try:
+            return answer.result(timeout + MARGIN_S)
+        except TimeoutError:
+            if not port.loop.is_closed():
+                answer.cancel()  # else it would go on although nobody waits; over if done
+            raise
 
 
 def as_json(data: object) -> str:
@@ -216,7 +225,10 @@ def as_json(data: object) -> str:
 
     Raises:
         TypeError: JSON cannot hold it; the message names the type.
+        ValueError: it holds NaN, an infinity, or text that is not UTF-8 (a lone surrogate).
     """
     if isinstance(data, Message):
         return data.model_dump_json()
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text.encode()
+    return text

@@ -1,8 +1,9 @@
 """The `python` executor: an async callable, a blocking one in a thread, or a class with `turn`.
 
-`call = "module:attribute"` names it; the mob file's folder is on the import path while it is
-looked up. A class is made once per incarnation as `Cls(options)`, so it may keep state between
-turns; what must survive a restart belongs in the ledger (`ctx.emit`, `ctx.emitted`).
+`call = "module:attribute"` names it; the mob file's folder is put at the head of the import path
+and stays there for the life of the process, so a turn may import from it, too.
+A class is made once per incarnation as `Cls(options)`, so it may keep state between turns; what
+must survive a restart belongs in the ledger (`ctx.emit`, `ctx.emitted`).
 """
 
 from __future__ import annotations

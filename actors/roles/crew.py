@@ -43,14 +43,19 @@ class Crew:
 
     def __init__(self) -> None:
         self._berths: dict[str, Berth] = {}
+        self._at: dict[str, str] = {}  # address to identity
 
     def add(self, identity: str, memory: Memory, ref: ActorRef[Member]) -> None:
         """A member was started."""
         self._berths[identity] = Berth(memory, ref)
+        self._at[ref.address] = identity
 
     def remove(self, identity: str) -> Berth | None:
         """A member left."""
-        return self._berths.pop(identity, None)
+        berth = self._berths.pop(identity, None)
+        if berth is not None and berth.ref is not None:
+            self._at.pop(berth.ref.address, None)
+        return berth
 
     def berth(self, identity: str) -> Berth | None:
         """A member's place."""
@@ -58,10 +63,15 @@ class Crew:
 
     def at(self, address: str) -> str | None:
         """Who lives at this address."""
-        for identity, berth in self._berths.items():
-            if berth.ref is not None and berth.ref.address == address:
-                return identity
-        return None
+        return self._at.get(address)
+
+    def down(self, identity: str) -> Berth | None:
+        """A member has no actor any more; its place stays."""
+        berth = self._berths.get(identity)
+        if berth is not None and berth.ref is not None:
+            self._at.pop(berth.ref.address, None)
+            berth.ref = None
+        return berth
 
     @property
     def restarts(self) -> int:

@@ -17,6 +17,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from actors.domain.errors import MobError, StoreError
 from actors.domain.events import Emitted, InputDone
 from actors.kernel.actor import Actor
 from actors.kernel.errors import describe
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CROWDED: Final = 4_096  # events waiting for a commit; then senders of `Emit` wait too
+CROWDED: Final = 4_096  # events waiting for a commit; then their senders wait too
 BATCH: Final = 2_048  # events of one commit, unless one append alone has more
 
 
@@ -63,22 +64,23 @@ class Forwarder(Actor):
         """Events taken and not yet durable."""
         return self._unwritten
 
-    @handles
-    def append(self, message: Append) -> int:
+    @handles(stepped=True)
+    async def append(self, message: Append) -> int:
         """Queue the events, to be committed together; the answer comes when they are durable.
+
+        With too many queued, senders wait in the mailbox, which has a bound.
 
         Raises:
             StoreError: the ledger refused; none of them was appended.
         """
+        await self._room()
         return self._promise(message.events)
 
     @handles(stepped=True)
     async def emit(self, message: Emit) -> None:
         """Queue one event; with too many queued, the senders wait in the mailbox."""
+        await self._room()
         self._put(_Item((message.event,), None))
-        if self._unwritten > CROWDED:
-            self._space = self.promise()
-            await self._space
 
     @handles
     def flush(self, message: Flush) -> int:
@@ -105,6 +107,12 @@ class Forwarder(Actor):
             promise.set(self._head)
 
     # -- inside -----------------------------------------------------------------------------
+
+    async def _room(self) -> None:
+        """Wait while too much is queued; the handler that waits holds the mailbox."""
+        if self._unwritten > CROWDED:
+            self._space = self.promise()
+            await self._space
 
     def _promise(self, events: tuple[LedgerEvent, ...]) -> int:
         answer: Reply[int] = self.promise()
@@ -156,8 +164,11 @@ class Forwarder(Actor):
         write = functools.partial(self._ledger.append, events, at_ms=at_ms)
         try:
             self._head = head = await scheduler.run_ordered("ledger", write)
-        except Exception as error:  # noqa: BLE001 - whatever it is, who waits must learn it
+        except MobError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits must learn it
+            problem = f"cannot hold the event: {type(error).__name__}: {describe(error)}"
+            return StoreError(self._ledger.path or "the ledger in memory", problem)
         self._unwritten -= len(events)
         for item in items:
             if item.answer is not None:

@@ -229,7 +229,7 @@ class Member(Actor):
             )
         except asyncio.CancelledError:
             return  # dropped; the next incarnation has the input
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - not stuck
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the member goes on
             if turn is self._turn and not turn.killed:
                 self._outlive(self._give_back(turn, error), "failure")
         else:
@@ -425,7 +425,7 @@ async def _outcome(work: Coroutine[Any, Any, object]) -> tuple[object, BaseExcep
         return await work, None
     except asyncio.CancelledError:
         raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - raised again
+    except BaseException as error:  # noqa: BLE001 - raised again
         return None, error
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from actors.domain.errors import MemberNotFound, WiringError
-from actors.domain.events import MemberRestarted
+from actors.domain.planning import restarted
 from actors.domain.wiring import Edge
 from actors.roles.messages import Append
 from actors.roles.patience import patiently
 
 if TYPE_CHECKING:
-    from actors.domain.events import LedgerEvent
+    from actors.domain.events import LedgerEvent, MemberRestarted
     from actors.domain.roster import Roster
     from actors.kernel.ref import ActorRef
     from actors.roles.forwarder import Forwarder
@@ -43,12 +43,7 @@ class Register:
 
     def restarted(self, identity: str, reason: str) -> MemberRestarted:
         """The event that gives a member its next incarnation. Raises MemberNotFound."""
-        return MemberRestarted(
-            identity=identity,
-            generation=self.roster.member(identity).generation + 1,
-            fence=self.next_fence(),
-            reason=reason,
-        )
+        return restarted(self.roster, identity, reason, fence=self.next_fence())
 
     async def commit(self, events: Sequence[LedgerEvent]) -> None:
         """Change the roster when the ledger has the events.

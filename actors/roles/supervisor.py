@@ -11,6 +11,7 @@ Runs on the system loop. Members are its children, on the member loop.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from actors.domain.edges import EdgeReport
@@ -20,6 +21,7 @@ from actors.domain.events import (
 )
 from actors.domain.events import (
     MemberRetired,
+    MemberSpawned,
     MobCreated,
 )
 from actors.domain.identity import Incarnation, RuntimeId
@@ -67,6 +69,7 @@ from actors.roles.messages import (
 from actors.roles.patience import patiently
 from actors.roles.register import CHUNK, Register
 from actors.roles.router import Attach
+from actors.roles.spawning import SpawnMany, accepted
 
 if TYPE_CHECKING:
     from actors.domain.definition import MobDefinition
@@ -102,6 +105,7 @@ class Supervisor(Actor):
         self._member = member
         self._crew = Crew()
         self._draining = False
+        self._ending: Reply[ShutdownReport] | None = None
         self._settled_at = -1  # revision of the roster at which there was nothing to do
         self._began = 0.0
 
@@ -137,18 +141,39 @@ class Supervisor(Actor):
             StoreError: nothing was changed.
         """
         self._check_open("spawn")
-        event = spawned(
-            self._definition,
-            self._roster,
-            message.identity,
-            message.profile,
-            labels=message.labels,
-            fence=self._register.next_fence(),
-        )
+        event = self._spawned(message)
         await self._register.commit([event])
         await self._start_member(event.identity)
         await self._reconcile_edges()
         return (await self._crew.views(self._roster, [event.identity]))[0]
+
+    @handles(raises=(MobError,))
+    async def spawn_many(self, message: SpawnMany) -> list[MemberView | MobError]:
+        """Add members by hand, chunk by chunk; what keeps one of them out does not the others.
+
+        Raises:
+            Draining: nothing was changed.
+        """
+        self._check_open("spawn_many")
+        results: list[MobError | None] = []
+        for start in range(0, len(message.spawns), CHUNK):
+            results += await self._spawn_chunk(message.spawns[start : start + CHUNK])
+        await self._reconcile_edges()
+        both = zip(message.spawns, results, strict=True)
+        names = [each.identity for each, error in both if error is None]
+        views = iter(await self._crew.views(self._roster, names))
+        return [next(views) if error is None else error for error in results]
+
+    async def _spawn_chunk(self, spawns: Sequence[Spawn]) -> list[MobError | None]:
+        """Spawn with one commit; for each the error that kept it out, or None."""
+        events, results = accepted(spawns, self._spawned)
+        try:
+            await self._register.commit(events)
+        except MobError as refused:
+            return [error or refused for error in results]
+        for event in events:
+            await self._start_member(event.identity)
+        return results
 
     @handles(raises=(MobError,))
     async def retire_member(self, message: Retire) -> bool:
@@ -177,10 +202,9 @@ class Supervisor(Actor):
     async def member_down(self, message: Down) -> None:
         """A member used up its restarts: it is held until a person acts."""
         identity = self._crew.at(message.address)
-        berth = None if identity is None else self._crew.berth(identity)
-        if identity is None or berth is None or message.reason != "failed":
+        if identity is None or message.reason != "failed":
             return  # retired, or stopped with the mob
-        berth.ref = None
+        berth = self._crew.down(identity)
         reason = message.error or "failed"
         logger.error("%s is held: %s", identity, reason)
         await patiently(self._desk.router, Detach(identity=identity, held=reason))
@@ -188,7 +212,8 @@ class Supervisor(Actor):
             await self._register.commit([MemberHeldEvent(identity=identity, reason=reason)])
         except StoreError as error:  # the next launch finds it active, and tries it again
             logger.error("that %s is held is not in the ledger: %s", identity, error)
-        berth.memory.give_up(MemberHeld(identity, reason))
+        if berth is not None:
+            berth.memory.give_up(MemberHeld(identity, reason))
         await self._desk.ops.send(CloseOperation(identity=identity, error=reason))
 
     # -- edges ------------------------------------------------------------------------------
@@ -272,22 +297,38 @@ class Supervisor(Actor):
         """Refuse new work, wait for quiet or the deadline, stop the members.
 
         Quiet is two equal quiet looks (design §6). What did not end stays open in the ledger. The
-        mailbox goes on meanwhile, so what is asked of a draining mob is refused at once.
+        mailbox goes on meanwhile, so what is asked of a draining mob is refused at once. Who asks
+        a second time gets the first report.
         """
         self._draining = True
-        promise: Reply[ShutdownReport] = self.promise()
+        if self._ending is None:
+            self._ending = promise = self.promise()
 
-        async def drain() -> None:
-            promise.set(await end(self._desk, self._crew, self._register, message))
+            async def drain() -> None:
+                try:
+                    promise.set(await end(self._desk, self._crew, self._register, message))
+                except Exception as error:  # else the asker would wait for nothing
+                    logger.exception("the mob could not be ended in good order")
+                    promise.fail(error)
 
-        _ = self._cell.dispatcher.task(drain(), f"{self.address} drain")
-        return promise  # type: ignore[return-value]  # an answer that comes later
+            _ = self._cell.dispatcher.task(drain(), f"{self.address} drain")
+        return self._ending  # type: ignore[return-value]  # an answer that comes later
 
     # -- inside -----------------------------------------------------------------------------
 
     def _check_open(self, what: str) -> None:
         if self._draining:
             raise Draining(what)
+
+    def _spawned(self, message: Spawn) -> MemberSpawned:
+        return spawned(
+            self._definition,
+            self._roster,
+            message.identity,
+            message.profile,
+            labels=message.labels,
+            fence=self._register.next_fence(),
+        )
 
     async def _start_member(self, identity: str) -> None:
         """Start the actor of a member of the roster and let it be reached."""

@@ -160,7 +160,7 @@ class RunningTurn:
             wait_s=max(until - clock.monotonic(), 0.001),
         )
         try:
-            result = await patiently(self.desk.router, question, timeout=question.wait_s + 1.0)
+            result = await patiently(self.desk.router, question, timeout=question.wait_s)
         except AskTimeout as error:
             raise TimeoutError(f"{to!r} did not finish within {timeout:g} s") from error
         self.check()

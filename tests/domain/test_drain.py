@@ -142,3 +142,10 @@ def test_the_verdict_is_the_first_quiet_pair_or_the_deadline(
         assert drain.observe(snapshot, float(now)) is expected
 
     assert bool(drain.remaining) == (expected is not Verdict.QUIET)
+
+
+def test_who_does_not_answer_keeps_the_mob_from_being_quiet() -> None:
+    mute = DrainSnapshot(silent=frozenset({"the writer"}))
+
+    assert not mute.quiet
+    assert mute.remaining == ("the writer: does not answer",)

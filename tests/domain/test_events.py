@@ -179,3 +179,22 @@ def test_decoding_undoes_encoding(labels: dict[str, str], identity: str, declare
 def test_entry_refuses_a_cursor_before_one_and_other_messages(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Entry.model_validate(wrong)
+
+
+def test_an_entry_prints_in_one_line_that_fits() -> None:
+    spawned = MemberSpawned(identity="lead", profile="p", generation=0, fence=1)
+    wired = MembersWired(edges=(Edge.of("a", "b"),), managed=True)
+    long = Emitted(identity="a\nb", input_id="i" * 80, kind="k", data="x" * 10_000)
+
+    assert str(Entry(cursor=7, at_ms=0, event=spawned)).split()[:4] == [
+        "7",
+        "member_spawned",
+        "lead",
+        "profile=p",
+    ]
+    assert repr(Entry(cursor=7, at_ms=0, event=wired)) == (
+        "<7 members_wired    edges=(1) managed=yes>"
+    )
+    line = str(Entry(cursor=7, at_ms=0, event=long))
+    assert len(line) <= 100
+    assert "\n" not in line

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from actors.domain.definition import MemberSpec, MobDefinition, Profile, Wiring
 from actors.domain.errors import WiringError
-from actors.domain.wiring import Edge, desired_edges, may_speak, ordered_pair
+from actors.domain.wiring import Edge, desired_edges, ordered_pair
 from transport.message import FrozenMap
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5).filter(
@@ -159,13 +159,3 @@ def test_5_26_level_based_worker_spawned_before_the_lead_is_wired_too() -> None:
 
     for order in permutations(members.items()):
         assert desired_edges(definition, dict(order)) == {Edge.of("l1", "w1"), Edge.of("l1", "w2")}
-
-
-def test_only_wired_members_may_speak_in_both_directions() -> None:
-    edges = frozenset({Edge.of("a", "b"), Edge.of("b", "c")})
-
-    assert may_speak(edges, "a", "b")
-    assert may_speak(edges, "b", "a")
-    assert not may_speak(edges, "a", "c")
-    assert not may_speak(edges, "a", "a")
-    assert not may_speak(edges, "", "a")

@@ -444,3 +444,54 @@ def test_a_class_is_made_by_its_member_and_not_when_it_is_looked_up() -> None:
     assert callable(resolve(without_step, None, "mob.toml"))
     with pytest.raises(KeyError):
         PythonExecutor(without_step, None, "mob.toml")
+
+
+class SlowPort:
+    """A port whose `boundary` never ends, on a loop of its own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.ended = threading.Event()
+
+    def peers(self) -> dict[str, str]:
+        return {}
+
+    def check(self) -> None:
+        """Not over."""
+
+    async def run(self, call: Any) -> Any:
+        return await call
+
+    async def boundary(self, wait: float) -> tuple[TurnInput, ...]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        return ()
+
+
+def test_a_call_that_is_not_waited_for_any_more_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actors.executors.context.MARGIN_S", 0.05)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    port: Any = SlowPort(loop)
+    context = ThreadTurnContext(
+        port,
+        mob="m",
+        member="a",
+        profile="p",
+        given=TurnInput("i", None, "x", None, "queue", "d"),
+        options={},
+        state_dir=Path("unused"),
+    )
+    try:
+        with pytest.raises(TimeoutError):
+            context.boundary()
+        assert port.ended.wait(5)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()

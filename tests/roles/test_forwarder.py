@@ -191,3 +191,31 @@ def test_what_is_queued_when_the_forwarder_stops_is_written_and_followers_are_an
 
         assert ledger.head() == 5
         assert follower.get(timeout=1) == 5
+
+
+def test_appends_wait_for_room_like_everything_else_and_keep_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CROWDED", 8)
+    monkeypatch.setattr(module, "BATCH", 4)
+    ledger = RefusingLedger()
+    with forwarder(ledger) as (ref, world):
+        answers = []
+        for n in range(20):
+            ref.tell(Emit(event=said("i", f"{n}")))
+            answers.append(ref.ask(Append(events=(held(f"m-{n}"),)), block=False))
+        most = 0
+
+        def look() -> bool:
+            nonlocal most
+            actor: Any = ref._cell.actor
+            most = max(most, actor._unwritten)
+            return ledger.head() == 40
+
+        assert world.run_until(look, timeout=10)
+        assert most == 9
+        assert [answer.get(timeout=1) for answer in answers] == sorted(
+            answer.get(timeout=1) for answer in answers
+        )
+    events = [entry.event for entry in ledger.read()]
+    assert [type(event) for event in events] == [Emitted, MemberHeld] * 20

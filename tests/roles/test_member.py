@@ -374,6 +374,59 @@ def test_a_turn_that_exits_has_failed_and_nothing_else(
     assert mob.member("m").restarts == 0
 
 
+class Oddity(BaseException):
+    """Neither an Exception nor an exit."""
+
+
+async def raises_an_oddity(ctx: TurnContext) -> object:
+    raise Oddity("odd")
+
+
+def raises_an_oddity_in_thread(ctx: ThreadTurnContext) -> object:
+    raise GeneratorExit
+
+
+async def returns_what_is_not_utf_8(ctx: TurnContext) -> object:
+    return {"file": "bad\udcff.py"}
+
+
+async def returns_nan(ctx: TurnContext) -> object:
+    return float("nan")
+
+
+async def fails_with_what_is_not_utf_8(ctx: TurnContext) -> object:
+    raise FileNotFoundError("bad\udcff.py")
+
+
+async def emits_what_is_not_utf_8(ctx: TurnContext) -> object:
+    await ctx.emit("note", "bad\udcff.py")
+    return None
+
+
+@pytest.mark.parametrize(
+    ("call", "isolation", "error"),
+    [
+        ("raises_an_oddity", "async", "Oddity"),
+        ("raises_an_oddity_in_thread", "thread", "GeneratorExit"),
+        ("returns_what_is_not_utf_8", "async", "UnicodeEncodeError"),
+        ("returns_nan", "async", "ValueError"),
+        ("fails_with_what_is_not_utf_8", "async", "FileNotFoundError"),
+        ("emits_what_is_not_utf_8", "async", "UnicodeEncodeError"),
+    ],
+)
+def test_whatever_a_turn_raises_or_returns_its_member_goes_on(
+    mobs: Any, call: str, isolation: str, error: str
+) -> None:
+    mob = mobs(one(call, isolation=isolation, limits={"attempts": 1}))
+
+    for _ in range(2):
+        with pytest.raises(TurnFailed) as raised:
+            mob.ask("m", "x", timeout=10)
+
+        assert raised.value.error_type == error
+    assert mob.member("m").restarts == 0
+
+
 async def cancels_itself(ctx: TurnContext) -> object:
     task = asyncio.ensure_future(asyncio.sleep(60))
     task.cancel()

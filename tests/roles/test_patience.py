@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors import Actor, ActorSystem, Message, Request, handles
-from actors.kernel.errors import ActorDead
+from actors.kernel.errors import ActorDead, AskTimeout
 from actors.kernel.ref import ActorRef
 from actors.kernel.simulation import simulated
 from actors.kernel.supervision import ChildSpec
@@ -58,3 +58,28 @@ def test_the_end_of_the_actor_ends_the_patience() -> None:
 
         with pytest.raises(ActorDead):
             world.run(patiently(ref, Count()))
+
+
+def test_patience_ends_with_the_time_that_was_given() -> None:
+    with simulated(2) as world, ActorSystem("patience", scheduler=world) as system:
+        ref = system.spawn(ChildSpec(Stuck, restart="temporary", mailbox=1))
+        ref.tell(Work())
+        world.run_for(1)
+        ref.tell(Work())
+        before = world.clock.monotonic()
+        with pytest.raises(AskTimeout):
+            world.run(patiently(ref, Count(), timeout=2.0))
+
+        assert 1.0 <= world.clock.monotonic() - before <= 2.1
+
+
+class Stuck(Actor):
+    """Never ends its first work."""
+
+    @handles
+    async def work(self, message: Work) -> None:
+        await self.promise()
+
+    @handles
+    def count(self, message: Count) -> int:
+        return 0

@@ -7,6 +7,7 @@ Scenario numbers are those of spec/member_runtime.md (1-1, 5-3, …) and spec/un
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import time
 from collections import defaultdict
@@ -37,10 +38,15 @@ from actors.domain.events import (
 )
 from actors.domain.operations import OperationStatus
 from actors.domain.planning import plan
+from actors.domain.reports import MemberView
 from actors.domain.roster import Roster
 from actors.domain.wiring import Edge
 from actors.executors.context import ThreadTurnContext, TurnContext
+from actors.kernel.simulation import simulated
+from actors.launching import Casting, read_definition, start
+from actors.roles.member import Member
 from actors.roles.messages import Drain, GetRoster, Retire, Spawn
+from actors.stores.memory import MemoryLedger
 from tests.roles.stage import RefusingLedger, actor, kill, of, stage
 
 HERE = __name__
@@ -587,3 +593,150 @@ def test_a_member_that_holds_its_loop_does_not_keep_the_mob_from_ending(tmp_path
     assert set(report.waiting_for) >= {"a: did not stop", "m: did not stop"}
     with Mob.launch({"id": "hog", **mob(("a", "lead"))}, state_dir=tmp_path) as again:
         assert [view.name for view in again.members()] == ["a"]  # the ledger was given back
+
+
+@pytest.mark.parametrize("members", [0, 3])
+def test_a_drain_whose_ledger_writer_is_gone_says_so_and_stops_the_members(members: int) -> None:
+    given = mob(*((f"m-{n}", "lead") for n in range(members)))
+    with stage(**given) as (running, world):
+        running._parts.forwarder.stop(block=False)
+        world.run_for(1)
+        before = world.clock.monotonic()
+        report = running.shutdown(timeout=2)
+
+        assert not report.drained
+        assert report.waiting_for == ("the ledger's writer: does not answer",)
+        assert len(report.stopped) == members
+        assert world.clock.monotonic() - before < 4
+
+
+def test_a_drain_that_breaks_stops_the_members_and_says_what_broke() -> None:
+    class Broken(MemoryLedger):
+        broken = False
+
+        def head(self) -> int:
+            if self.broken:
+                raise OSError("the disk is gone")
+            return super().head()
+
+    with stage(**mob(("a", "lead"))) as (running, _):
+        supervisor = actor(running, "supervisor")
+        ledger = Broken("stage")
+        ledger.broken = True
+        supervisor._desk = dataclasses.replace(supervisor._desk, ledger=ledger)
+        report = running.shutdown(timeout=2)
+
+        assert (report.drained, report.timed_out, report.stopped) == (False, False, ("a",))
+        assert report.waiting_for == ("the drain failed: the disk is gone",)
+
+
+def test_whoever_asks_for_the_end_again_gets_the_first_report() -> None:
+    with stage(**mob(("a", "lead"))) as (running, _):
+        supervisor = running._parts.supervisor
+        first = supervisor.ask(Drain(timeout_s=5), block=False)
+        second = supervisor.ask(Drain(timeout_s=5), block=False)
+
+        assert second.get(timeout=10) is first.get(timeout=10)
+        assert len(of(MobStopped, running)) == 1
+
+
+class SlowToStop(Member):
+    """Takes three seconds to end."""
+
+    async def on_stop(self) -> None:  # type: ignore[override]  # as in Member
+        await asyncio.sleep(STOPPING["s"])
+        await super().on_stop()
+
+
+STOPPING = {"s": 0.0}
+
+
+@pytest.mark.parametrize(("takes_s", "limit_s", "drained"), [(0.9, 10, True), (0.9, 0.5, False)])
+def test_members_have_until_the_deadline_to_stop_and_who_did_not_is_not_drained(
+    takes_s: float, limit_s: float, drained: bool
+) -> None:
+    STOPPING["s"] = takes_s
+    with simulated(1) as world:
+        parts = start(
+            read_definition({"id": "stage", **mob(("a", "lead"))}),
+            state_dir=Path("unused"),
+            durability="memory",
+            scheduler=world,
+            casting=Casting(member=SlowToStop),
+        )
+        running = Mob(parts)
+        before = world.clock.monotonic()
+        report = running.shutdown(timeout=limit_s)
+
+        assert (report.drained, report.timed_out) == (drained, not drained)
+        assert report.waiting_for == (() if drained else ("a: did not stop",))
+        assert [event.drained for event in of(MobStopped, running)] == [drained]
+        assert world.clock.monotonic() - before < limit_s + 2
+
+
+def test_spawning_many_is_one_commit_and_one_look_at_the_edges() -> None:
+    given = mob(("lead", "lead"), wiring={"orchestrator": "lead", "auto_wire_orchestrator": True})
+    with stage(**given) as (running, _):
+        ledger = running._parts.ledger
+        views = running.spawn_many((f"w-{n}", "worker") for n in range(50))
+
+        at = {entry.at_ms for entry in ledger.read() if isinstance(entry.event, MemberSpawned)}
+        assert len(of(MembersWired, running)) == 1
+        assert len(at) == 2  # the lead at the launch, and these
+        assert [view.name for view in views if isinstance(view, MemberView)] == [
+            f"w-{n}" for n in range(50)
+        ]
+        assert all(isinstance(view, MemberView) and view.wired_to == ("lead",) for view in views)
+
+
+def test_spawning_many_tells_every_one_why_not() -> None:
+    with stage(**mob(("lead", "lead"))) as (running, _):
+        specs: list[Any] = [
+            ("a", "worker"),
+            ("a", "worker"),
+            {"name": "b", "profile": "x"},
+            ("lead", "lead"),
+        ]
+        results = running.spawn_many(specs)
+
+        assert [type(each) for each in results] == [
+            MemberView,
+            MemberAlreadyExists,
+            ProfileNotFound,
+            MemberAlreadyExists,
+        ]
+        running.shutdown(timeout=1)
+        assert [type(each) for each in running.spawn_many([("z", "lead")])] == [Draining]
+
+
+def test_spawning_many_that_the_ledger_refuses_starts_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = RefusingLedger()
+    monkeypatch.setattr("actors.launching.open_ledger", lambda *_: ledger)
+    with stage(**mob(("lead", "lead"))) as (running, _):
+        ledger.refuses = MemberSpawned
+        results = running.spawn_many([("a", "worker"), ("b", "worker")])
+        ledger.refuses = ()
+
+        assert [type(each) for each in results] == [StoreError, StoreError]
+        assert [view.name for view in running.members()] == ["lead"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "ab",
+        ("a",),
+        ("a", 1),
+        {"name": "a"},
+        {"name": "a", "profile": "worker", "lables": {}},
+        {"name": "a", "profile": "worker", "labels": {"x": 1}},
+    ],
+)
+def test_a_malformed_spec_is_refused_before_anybody_is_spawned(spec: Any) -> None:
+    with stage(**mob(("lead", "lead"))) as (running, _):
+        with pytest.raises(TypeError, match=r"specs\[1\] must be"):
+            running.spawn_many([("ok", "worker"), spec])
+
+        assert [view.name for view in running.members()] == ["lead"]
