@@ -43,16 +43,20 @@ def put_when_room(
     if ON_LOOP.dispatcher is not None:
         raise WouldDeadlock(f"waiting for room in {box.address}")
     until = scheduler.clock.monotonic() + timeout
-    while True:
-        try:
-            put()
-        except MailboxFull:
-            left = until - scheduler.clock.monotonic()
-            if left <= 0:
-                raise
-        else:
-            return
+    while (left := _try(put, scheduler, until)) is not None:
         _block(box, message, scheduler, left)
+
+
+def _try(put: Callable[[], None], scheduler: Scheduler, until: float) -> float | None:
+    """The seconds left to wait for room; None when `put` succeeded. Raises as `put_when_room`."""
+    try:
+        put()
+    except MailboxFull:
+        left = until - scheduler.clock.monotonic()
+        if left <= 0:
+            raise
+        return left
+    return None
 
 
 def _block(box: Box, message: object, scheduler: Scheduler, timeout: float) -> None:
@@ -77,15 +81,7 @@ async def put_with_room(
 ) -> None:
     """As `put_when_room`, on an event loop (one of ours or any other)."""
     until = scheduler.clock.monotonic() + timeout
-    while True:
-        try:
-            put()
-        except MailboxFull:
-            left = until - scheduler.clock.monotonic()
-            if left <= 0:
-                raise
-        else:
-            return
+    while (left := _try(put, scheduler, until)) is not None:
         await _room(box, message, scheduler, left)
 
 
