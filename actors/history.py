@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ from actors.domain.events import EVENT_TYPES, InputDone, InputFailed, TurnStarte
 from actors.domain.inbox import TurnInput
 from actors.domain.reports import AuditReport, DeadLetterView, TurnResult
 from actors.kernel.errors import ActorDead, AskTimeout, MailboxFull
+from actors.kernel.logs import logger_for
 from actors.roles.messages import AwaitHead
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.roles.forwarder import Forwarder
     from actors.stores import Ledger
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 FOLLOW_S: Final = 0.5  # how long one look of a follower waits for something new
 MARGIN_S: Final = 1.0  # for its answer to come

@@ -33,8 +33,8 @@ from actors.domain.reports import (
 )
 from actors.domain.tables import Rows
 from actors.history import History, audit_report, letter_view
+from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import ActorDead, AskTimeout, MailboxFull, WouldDeadlock
-from actors.kernel.future import ON_LOOP
 from actors.roles.member import UnknownInput
 from actors.roles.messages import (
     AwaitTurn,

@@ -16,8 +16,9 @@ import pykka
 
 from actors.kernel.actor import Actor, launch, on_default_system
 from actors.kernel.cell import Cell
+from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import AskTimeout, LocalOnly, UnknownAddress, WouldDeadlock
-from actors.kernel.future import ON_LOOP, ThreadReply
+from actors.kernel.future import ThreadReply
 from actors.kernel.loops import LoopThreads
 from actors.kernel.realm import Realm
 from actors.kernel.ref import ActorRef

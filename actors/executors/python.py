@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -22,8 +21,9 @@ from typing import Any, Final
 from actors.domain.definition import Profile
 from actors.domain.errors import DefinitionError, did_you_mean
 from actors.executors.context import ThreadTurnContext, TurnContext
+from actors.kernel.logs import logger_for
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 Work = Callable[[Any], Any]  # Any: a context in, JSON or a Message out
 

@@ -53,7 +53,7 @@ class Actor(pykka.Actor):
     starts_silently: ClassVar[bool] = True
     stops_silently: ClassVar[bool] = True
     handler_table: ClassVar[HandlerTable] = {}
-    has_control: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Read the handlers; a wrong declaration raises HandlerError here, not at run time."""
@@ -62,9 +62,10 @@ class Actor(pykka.Actor):
         cls.stops_silently = cls.on_stop is Actor.on_stop
         cls.handler_table = table_of(cls)
         if cls.on_receive is not pykka.Actor.on_receive:
-            marks = Marks(object, None, (), stepped=False, control=False)
+            marks = Marks(object, None, (), stepped=False, control=False, key=None)
             cls.handler_table[object] = Handler(cls.on_receive, marks, interleave=False)
-        cls.has_control = any(row.control for row in cls.handler_table.values())
+        rows = cls.handler_table.values()
+        cls.sorts = any(row.control or row.key is not None for row in rows)
 
     def __init__(self) -> None:
         cell: Cell | None = getattr(_MAKING, "cell", None)
@@ -208,9 +209,7 @@ def launch(
         dispatcher = realm.scheduler.dispatcher(spec.loop or "member")
     else:
         dispatcher = parent.dispatcher
-    cell = Cell(
-        kind.handler_table, realm, path, spec, dispatcher, parent, has_control=kind.has_control
-    )
+    cell = Cell(kind.handler_table, realm, path, spec, dispatcher, parent, sorts=kind.sorts)
     cell.starter = starter
     if spec.restart != "temporary":
         cell.maker = lambda: _make(cell)

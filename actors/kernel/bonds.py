@@ -41,9 +41,9 @@ class Bonds(Mailbox):
         dispatcher: Dispatcher,
         parent: LifeCycle | None,
         *,
-        has_control: bool,
+        sorts: bool,
     ) -> None:
-        super().__init__(realm.address(path), dispatcher, spec.mailbox, has_control=has_control)
+        super().__init__(realm.address(path), dispatcher, spec.mailbox, sorts=sorts)
         self.realm = realm
         self.count = realm.loop_counts[dispatcher]
         self.bump = realm.counts.sent.bump  # counts a message to this actor

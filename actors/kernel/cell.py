@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from actors.kernel.errors import ActorDead, Expired, Unhandled
 from actors.kernel.handlers import Handler, HandlerTable, find, redefined
 from actors.kernel.lifecycle import State
-from actors.kernel.mailbox import CONTROL_BOUND, CONTROL_RUN, SMALL, Envelope, StopMarker
+from actors.kernel.mailbox import CONTROL_BOUND, CONTROL_RUN, SMALL, Envelope, Slot, StopMarker
 from actors.kernel.ref import ActorRef
 from actors.kernel.turns import Turns
 
@@ -66,6 +66,8 @@ class Cell(Turns):
             else:
                 break
             count += 1
+            if type(item) is Slot:
+                item = self.redeem(item)
             if type(item) is Envelope:
                 message, reply = item.message, item.reply
                 if item.size != SMALL:
@@ -127,10 +129,18 @@ class Cell(Turns):
         while self.system:
             self.system.popleft()()
 
-    def is_control(self, kind: type) -> bool:
-        """Whether messages of this class travel in the CONTROL lane."""
-        handler = self.table.get(kind) or find(self.table, kind)
-        return handler is not None and handler.control
+    def handler_of(self, kind: type) -> Handler | None:
+        """The handler of messages of this class."""
+        return self.table.get(kind) or find(self.table, kind)
+
+    def serves_aside(self, message: object) -> bool:
+        """Whether `message` is handled while a handler awaits."""
+        handler = self.handler_of(type(message)) if self.sorts else None
+        return handler is not None and handler.interleave
+
+    def coalesced(self) -> None:
+        """Count a message that a newer one has replaced."""
+        self.realm.counts.coalesced.bump()
 
     def _next_control(self) -> object | None:
         """The next CONTROL item that may run now; after 16 in a row one USER message."""
@@ -152,8 +162,11 @@ class Cell(Turns):
 
     def _aside_index(self) -> int | None:
         for index, item in enumerate(tuple(self.control or ())):
-            message = item.message if type(item) is Envelope else item
-            handler = find(self.table, type(message))
+            if type(item) is Slot:
+                handler: Handler | None = item.handler
+            else:
+                message = item.message if type(item) is Envelope else item
+                handler = find(self.table, type(message))
             if handler is not None and handler.interleave:
                 return index
         return None

@@ -81,12 +81,21 @@ class LoopCount:
 class Counts:
     """All counters of one system; `Tally` where several threads write."""
 
-    __slots__ = ("coalesced", "failed_elsewhere", "handled_elsewhere", "rejected", "sent", "slow")
+    __slots__ = (
+        "coalesced",
+        "failed_elsewhere",
+        "fenced",
+        "handled_elsewhere",
+        "rejected",
+        "sent",
+        "slow",
+    )
 
     def __init__(self) -> None:
         self.sent = Tally()
         self.rejected = Tally()
         self.coalesced = Tally()
+        self.fenced = Tally()  # handlers that nothing could stop
         self.handled_elsewhere = Tally()  # by thread actors, which have no dispatcher
         self.failed_elsewhere = Tally()
         self.slow: deque[SlowHandler] = deque(maxlen=100)

@@ -9,15 +9,17 @@ more, the putter appends and then looks at the mark (the rule of `mailbox.py`).
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextvars
 import math
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from actors.kernel.current import HOLDER, ON_LOOP
 from actors.kernel.errors import AskTimeout
-from actors.kernel.future import ON_LOOP
+from actors.kernel.logs import logger_for
+from actors.kernel.waits import Holder
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.ports import Clock, Pending
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 BATCH: Final = 64  # messages of one mailbox before the next one is served
 TURN: Final = 512  # messages of one callback before the loop's other work is let in
@@ -47,7 +49,9 @@ class Dispatcher:
         self.awake = False
         self.closed = False
         self.ident = 0  # thread id of the loop, set by `attach`
-        self.stepping = False  # the kernel is stepping a handler's coroutine right now
+        self.stepping: Holder | None = None  # whose coroutine the kernel steps right now
+        # Drains and timers must not inherit the context of the handler that caused them.
+        self._context = contextvars.Context()
         # what the watchdog looks at
         self.current: Mailbox | None = None
         self.message: object = None
@@ -89,9 +93,9 @@ class Dispatcher:
             return
         try:
             if threading.get_ident() == self.ident:
-                self.loop.call_soon(self.drain)
+                self.loop.call_soon(self.drain, context=self._context)
             else:
-                self.loop.call_soon_threadsafe(self.drain)
+                self.loop.call_soon_threadsafe(self.drain, context=self._context)
         except RuntimeError:  # closed between the look and the call
             self.closed = True
 
@@ -135,7 +139,7 @@ class Dispatcher:
         """End a drain: come back if there is more to do, else wait to be woken."""
         self.current = None
         if self.ready or self.calls:
-            self.loop.call_soon(self.drain)
+            self.loop.call_soon(self.drain, context=self._context)
             return
         self.awake = False
         if (self.ready or self.calls) and not self.awake:
@@ -143,11 +147,19 @@ class Dispatcher:
 
     def later(self, delay_s: float, work: Callable[[], object]) -> Pending:
         """Run `work` on this loop after `delay_s` seconds."""
-        return self.loop.call_later(delay_s, work)
+        return self.loop.call_later(delay_s, work, context=self._context)
 
-    def task(self, coro: Coroutine[Any, Any, R], name: str) -> asyncio.Task[R]:
-        """Run a coroutine as a task that this dispatcher owns and awaits at its end."""
+    def task(
+        self, coro: Coroutine[Any, Any, R], name: str, holder: Holder | None = None
+    ) -> asyncio.Task[R]:
+        """Run a coroutine as a task that this dispatcher owns and awaits at its end.
+
+        Args:
+            holder: The handler or hook that it is, if it keeps its actor's mailbox shut.
+        """
+        before = HOLDER.set(holder)
         task = self.loop.create_task(coro, name=name)
+        HOLDER.reset(before)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

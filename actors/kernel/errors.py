@@ -7,6 +7,10 @@ KernelError
 ├── MailboxFull          the target's lane has no room; nothing was queued
 ├── MessageTooBig        one message above the limit; nothing was queued
 ├── WouldDeadlock        a blocking wait on a thread that must not wait
+├── AskCycle             an ask that would close a circle of actors that wait
+├── Interrupted          the actor was restarted while it handled the message
+├── ForkedProcess        called in a forked child, which has none of the threads
+├── NotRedeliverable     a dead letter that must not be sent again
 ├── Unhandled            the target has no handler for this message type
 ├── Expired              the deadline passed before the handler ran
 ├── StartFailed          `__init__` or `on_start` raised
@@ -95,6 +99,51 @@ class WouldDeadlock(KernelError):
             f"{what} would block the event loop it waits for",
             hint="inside an actor write: await ref.request(message)",
         )
+
+
+class AskCycle(KernelError):
+    """The ask would wait for an actor that waits for the asker; nothing was sent.
+
+    Attributes:
+        path: Addresses from the asker over everybody who waits, back to the asker.
+    """
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(
+            f"this ask would wait for itself: {' -> '.join(path)}",
+            hint="make one of them a tell, or mark a read-only handler @interleave",
+        )
+        self.path = path
+
+
+class Interrupted(KernelError):
+    """`address` was restarted together with a sibling while it handled the message."""
+
+    def __init__(self, address: str, message_type: str) -> None:
+        super().__init__(
+            f"{address} was restarted with a sibling while it handled {message_type}",
+            hint="it may have done a part of it: ask again only if that is safe",
+        )
+        self.address = address
+        self.message_type = message_type
+
+
+class ForkedProcess(KernelError):
+    """This process was forked from the one that runs the actors of `system`."""
+
+    def __init__(self, system: str) -> None:
+        super().__init__(
+            f"system {system!r} runs in the process that this one was forked from",
+            hint="start workers with multiprocessing's 'spawn', and a system in each of them",
+        )
+        self.system = system
+
+
+class NotRedeliverable(KernelError):
+    """The dead letter cannot be sent again; it stays where it is."""
+
+    def __init__(self, letter: str, why: str) -> None:
+        super().__init__(f"{letter} cannot be delivered again: {why}")
 
 
 class Unhandled(KernelError):

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import queue
 import sys
 import threading
@@ -24,7 +23,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import pykka
 
+from actors.kernel.current import HOLDER, ON_LOOP
 from actors.kernel.errors import AskTimeout, WouldDeadlock
+from actors.kernel.logs import logger_for
+from actors.kernel.waits import Box, note
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,20 +34,13 @@ if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
     from actors.kernel.ports import Pending, Scheduler
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 R = TypeVar("R")
 J = TypeVar("J")
 M = TypeVar("M")
 
 
-class OnLoop(threading.local):
-    """`dispatcher` is set for as long as the thread runs one of our loops."""
-
-    dispatcher: Dispatcher | None = None
-
-
-ON_LOOP: Final = OnLoop()
 _SETTLING: Final = threading.Lock()  # leaf; a ThreadReply is answered once
 
 
@@ -56,7 +51,7 @@ class Reply(Awaitable[R], Generic[R]):
     yields itself to the kernel, which is several times faster.
     """
 
-    __slots__ = ("address", "done", "error", "home", "timer", "value", "waiter")
+    __slots__ = ("address", "done", "error", "home", "target", "timer", "value", "waiter")
 
     def __init__(self, home: Dispatcher, address: str) -> None:
         self.home = home
@@ -66,6 +61,7 @@ class Reply(Awaitable[R], Generic[R]):
         self.value: R | None = None
         self.waiter: Callable[[], object] | None = None
         self.timer: Pending | None = None  # of a short timeout
+        self.target: Box | None = None  # whom a handler asked; see `waits`
 
     def set(self, value: R | None = None) -> None:
         """Answer from any thread; a late or second answer is counted and dropped."""
@@ -132,12 +128,16 @@ class Reply(Awaitable[R], Generic[R]):
 
     def __await__(self) -> Generator[object, None, R]:
         if not self.done:
-            if self.home.stepping:
-                yield self
-            else:
-                future: asyncio.Future[None] = self.home.loop.create_future()
-                self.when_done(lambda: None if future.done() else future.set_result(None))
-                yield from future
+            try:
+                if self.home.stepping is not None:
+                    yield self
+                else:
+                    future: asyncio.Future[None] = self.home.loop.create_future()
+                    self.when_done(lambda: None if future.done() else future.set_result(None))
+                    yield from future
+            except BaseException:
+                self.target = None  # cancelled: nobody waits for it any more
+                raise
         if self.error is not None:
             raise self.error
         return cast("R", self.value)
@@ -155,6 +155,8 @@ class ThreadReply(pykka.Future[R]):
         self._error: BaseException | None = None
         self._trace: TracebackType | None = None
         self._value: R | None = None
+        self.target: Box | None = None  # whom it was asked
+        self.asked: object = None  # and what
         self.done = False
 
     # -- waiting ----------------------------------------------------------------------------
@@ -165,6 +167,7 @@ class ThreadReply(pykka.Future[R]):
         Raises:
             AskTimeout: (a pykka.Timeout) no answer in time.
             WouldDeadlock: called on one of the loops and the answer is not there yet.
+            AskCycle: called by a thread actor for whom the other one waits.
             Exception: whatever the answer is, if it is an exception.
         """
         if self._get_hook is not None:
@@ -172,11 +175,15 @@ class ThreadReply(pykka.Future[R]):
         if not self.done and (timeout is None or timeout > 0):
             if ON_LOOP.dispatcher is not None:
                 raise WouldDeadlock(f"waiting for {self.address}")
+            holder = HOLDER.get()
+            if holder is not None and self.target is not None and self not in holder.asked:
+                note(holder, self, self.target, self.asked)
             if self._scheduler is not None:
                 self._scheduler.wait(self, timeout)
             else:
                 self.block(timeout)
         if not self.done:
+            self.target = None  # nobody waits for it any more
             raise AskTimeout(self.address, timeout)
         if self._error is not None:
             raise self._error.with_traceback(self._trace)

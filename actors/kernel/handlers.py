@@ -10,7 +10,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
@@ -32,12 +32,13 @@ class Marks:
     raises: tuple[type[BaseException], ...]
     stepped: bool
     control: bool
+    key: Callable[[Any], Hashable] | None
 
 
 class Handler:
     """One row of a class's handler table."""
 
-    __slots__ = ("call", "control", "interleave", "is_async", "message", "raises", "stepped")
+    __slots__ = ("call", "control", "interleave", "is_async", "key", "message", "raises", "stepped")
 
     def __init__(self, call: Callable[..., Any], marks: Marks, *, interleave: bool) -> None:
         self.call = call
@@ -47,6 +48,7 @@ class Handler:
         self.raises = marks.raises
         self.interleave = interleave
         self.control = marks.control or interleave
+        self.key = marks.key
 
 
 HandlerTable = dict[type, Handler]
@@ -60,6 +62,7 @@ def handles(
     stepped: bool = False,
     raises: tuple[type[BaseException], ...] = (),
     control: bool = False,
+    coalesce: bool | Callable[[Any], Hashable] = False,
 ) -> Callable[[F], F]: ...
 def handles(
     method: F | None = None,
@@ -68,6 +71,7 @@ def handles(
     stepped: bool = False,
     raises: tuple[type[BaseException], ...] = (),
     control: bool = False,
+    coalesce: bool | Callable[[Any], Hashable] = False,
 ) -> F | Callable[[F], F]:
     """Make a method the handler of the message class its parameter is annotated with.
 
@@ -77,13 +81,18 @@ def handles(
             may be awaited, several times faster than an asyncio task.
         raises: declared domain errors; they are replies, not failures.
         control: these messages travel in the CONTROL lane, ahead of USER mail.
+        coalesce: a message that is told takes the place of an earlier one that still waits:
+            True for any of the class, or a function from a message to a key whose equals replace
+            each other. The newest is handled, in the place of the oldest (`audit().coalesced`
+            counts the others). Asks, and messages that expire, never coalesce.
 
     Raises:
         HandlerError: the parameter is not annotated with a class, or `stepped` on a `def`.
     """
 
     def mark(func: F) -> F:
-        marks = _read(func, sys._getframe(depth), stepped, raises, control)
+        key = _any_of_the_class if coalesce is True else coalesce or None
+        marks = _read(func, sys._getframe(depth), stepped, raises, control, key)
         setattr(func, _MARK, marks)
         return func
 
@@ -174,6 +183,7 @@ def _read(
     stepped: bool,
     raises: tuple[type[BaseException], ...],
     control: bool,
+    key: Callable[[Any], Hashable] | None,
 ) -> Marks:
     where = f"{func.__module__}.{func.__qualname__}"
     names = list(inspect.signature(func).parameters)
@@ -197,7 +207,12 @@ def _read(
         )
     reply = _resolve(notes.get("return", inspect.Signature.empty), func, frame)
     _compare(where, message, reply)
-    return Marks(message, reply, raises, stepped, control)
+    return Marks(message, reply, raises, stepped, control, key)
+
+
+def _any_of_the_class(_message: object) -> Hashable:
+    """The key of messages that stand for each other whatever they say."""
+    return True
 
 
 def _resolve(note: object, func: Callable[..., Any], frame: Any) -> object:

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from actors.kernel.waits import Box, Holder
+
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
     from actors.kernel.timers import Timers
@@ -14,14 +16,15 @@ if TYPE_CHECKING:
 GRACE_S: Final = 1.0  # what is cancelled gets this long to notice
 
 
-class HookRun:
+class HookRun(Holder):
     """One call of a hook; exactly one of `then` and `failed` is called, unless dropped."""
 
     __slots__ = ("_failed", "_task", "_then", "over")
 
     def __init__(
-        self, then: Callable[[], object], failed: Callable[[BaseException], object]
+        self, box: Box, then: Callable[[], object], failed: Callable[[BaseException], object]
     ) -> None:
+        super().__init__(box)
         self._then = then
         self._failed = failed
         self._task: asyncio.Task[Any] | None = None  # Any: what a hook returns is not looked at
@@ -37,7 +40,7 @@ class HookRun:
         if not inspect.isawaitable(result):
             self.end(None)
             return
-        self._task = dispatcher.task(_awaited(result), name)
+        self._task = dispatcher.task(_awaited(result), name, self)
         self._task.add_done_callback(self._finished)
 
     def cancel(self) -> None:
@@ -45,11 +48,16 @@ class HookRun:
         if self._task is not None:
             self._task.cancel()
 
-    def limit(self, timers: Timers, patience_s: float) -> None:
-        """Cancel it after `patience_s`; if it ignores this, leave it behind."""
-        late = asyncio.CancelledError(f"the hook did not end within {patience_s:g} s")
+    def limit(self, timers: Timers, patience_s: float, left_behind: Callable[[], object]) -> None:
+        """Cancel it after `patience_s`; if it ignores this, say so and leave it behind."""
+
+        def late() -> None:
+            if not self.over:
+                left_behind()
+                self.end(asyncio.CancelledError(f"the hook did not end within {patience_s:g} s"))
+
         timers.after(patience_s, self.cancel)
-        timers.after(patience_s + GRACE_S, lambda: self.end(late))
+        timers.after(patience_s + GRACE_S, late)
 
     def drop(self) -> None:
         """Cancel it and forget how it ends."""

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from actors.kernel.logs import logger_for
 from transport.message import local_size
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 DeadReason = Literal[
     "no_such_actor",
@@ -97,6 +98,7 @@ class DeadLetters:
                 count,
                 letter.message_type,
                 letter.address,
+                extra={"actor": letter.address},
             )
 
     def counts(self) -> dict[DeadReason, int]:

@@ -1,9 +1,12 @@
 """The life of an actor: started, running, failed and back, stopped, ended.
 
-    new ──on_start──▶ running ──stop──▶ stopping ──children, on_stop──▶ dead
+    new ──on_start──▶ running ──stop──▶ stopping ──children, on_stop──▶ dead, or waiting (parked)
      │                 │  ▲
      └────failure──────┤  └──on_start── waiting ◀── back-off (a timer, nobody sleeps)
                        └────failure──▶ waiting, or dead when its spec or budget says so
+
+Who waits starts again by its own timer, or with its siblings when its strategy says so
+(`groups.py`): those are parked meanwhile.
 
 Every method below runs on the owning loop unless it says otherwise. The cell (mailbox, name,
 children, watchers) stays over restarts; only the actor object inside is replaced, so refs
@@ -14,16 +17,18 @@ from __future__ import annotations
 
 import abc
 import enum
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors.kernel.bonds import Bonds
 from actors.kernel.errors import ActorFailed, StartFailed, describe
+from actors.kernel.groups import RestartGroup
 from actors.kernel.hooks import HookRun
+from actors.kernel.logs import logger_for
 from actors.kernel.mailbox import StopMarker
 from actors.kernel.messages import DownReason
 from actors.kernel.supervision import Again, ChildSpec, GiveUp, RestartLog
+from actors.kernel.waits import Holder
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from actors.kernel.future import ThreadReply
     from actors.kernel.realm import Realm
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 class State(enum.Enum):
@@ -47,7 +52,19 @@ class State(enum.Enum):
 class LifeCycle(Bonds):
     """A mailbox with an actor behind it that can start, fail, start again and end."""
 
-    __slots__ = ("actor", "enders", "hook", "log", "maker", "starter", "state", "stop_reason")
+    __slots__ = (
+        "actor",
+        "enders",
+        "group",
+        "hook",
+        "log",
+        "maker",
+        "parked",
+        "starter",
+        "state",
+        "stop_reason",
+        "up",
+    )
 
     def __init__(
         self,
@@ -57,9 +74,9 @@ class LifeCycle(Bonds):
         dispatcher: Dispatcher,
         parent: LifeCycle | None,
         *,
-        has_control: bool,
+        sorts: bool,
     ) -> None:
-        super().__init__(realm, path, spec, dispatcher, parent, has_control=has_control)
+        super().__init__(realm, path, spec, dispatcher, parent, sorts=sorts)
         self.actor: Actor | None = None
         self.maker: Callable[[], Actor] | None = None  # makes the next incarnation
         self.state = State.NEW
@@ -68,6 +85,9 @@ class LifeCycle(Bonds):
         self.log: RestartLog | None = None
         self.starter: ThreadReply[bool] | None = None
         self.stop_reason: DownReason = "normal"
+        self.group: RestartGroup | None = None  # of its children
+        self.parked: list[Callable[[], object]] | None = None  # who waits for it to be down
+        self.up: Callable[[], object] | None = None  # who waits for it to be up again
 
     # -- starting ---------------------------------------------------------------------------
 
@@ -91,7 +111,7 @@ class LifeCycle(Bonds):
 
     def _start(self) -> None:
         if self.state is State.NEW and self.actor is not None:  # not stopped before it began
-            self.hook = HookRun(self._started, self._start_failed)
+            self.hook = HookRun(self, self._started, self._start_failed)
             self.hook.begin(self.actor.on_start, self.dispatcher, f"{self.address} on_start")
 
     def _started(self) -> None:
@@ -100,11 +120,12 @@ class LifeCycle(Bonds):
             return
         self.state = State.RUNNING
         self._answer_starter(None)
+        self._say_up()
         self.kick()
 
     def _start_failed(self, error: BaseException) -> None:
         text = describe(error)
-        logger.error("%s could not start: %s: %s", self.address, type(error).__name__, text)
+        self.log_error("could not start: %s: %s", type(error).__name__, text)
         self._answer_starter(StartFailed(self.address, type(error).__name__, text))
         if self.state is State.STOPPING:
             self._stop_parts(self._finish)
@@ -120,17 +141,18 @@ class LifeCycle(Bonds):
 
     def crash(self, error: BaseException) -> None:
         """A handler failed: tell the actor, then let its spec decide."""
-        logger.error("%s failed: %s", self.address, type(error).__name__, exc_info=error)
+        self.log_error("failed: %s", type(error).__name__, cause=error)
         if self.state not in (State.RUNNING, State.NEW) or self.actor is None:
             return  # already on its way out
         try:
             self.actor.on_failure(type(error), error, error.__traceback__)
-        except BaseException:  # also SystemExit: it ends this actor only, which fails anyway
-            logger.exception("on_failure of %s failed", self.address)
+        except BaseException as again:  # noqa: BLE001 - also SystemExit: this actor fails anyway
+            self.log_error("its on_failure failed, too", cause=again)
         self._failed_life(error)
 
     def _failed_life(self, error: BaseException) -> None:
         self.state = State.WAITING
+        self.group = None
         self.cancel_timers()
         if self.hook is not None:
             self.hook.drop()
@@ -163,8 +185,71 @@ class LifeCycle(Bonds):
         )
 
     def _await_restart(self, delay_s: float) -> None:
-        if self.state is State.WAITING:
+        parent = self.parent
+        if self.state is not State.WAITING:
+            return
+        if parent is None or self.spec.strategy == "one_for_one":
             self.timers.after(delay_s, self._restart)
+        else:
+            parent.post(lambda: parent.regroup(self, delay_s))
+
+    def regroup(self, child: LifeCycle, delay_s: float) -> None:
+        """Start a child of this actor, which is down, again together with its siblings."""
+        if self.state in (State.STOPPING, State.DEAD, State.WAITING):
+            return  # its children are being stopped
+        if self.group is None:
+            self.group = RestartGroup(self)
+        self.group.join(child, delay_s)
+
+    def park(self, done: Callable[[], object]) -> None:
+        """End this incarnation and wait for `unpark`; mail stays queued.
+
+        A handler that runs is interrupted and gets `shutdown_s` to clean up; then the children
+        and `on_stop`, as for any orderly end. `done` is called when it is down, also for good.
+        """
+        if self.state is State.DEAD or (self.state is State.WAITING and self.parked is None):
+            self.cancel_timers()  # of its back-off: it starts again with the others
+            done()
+        elif self.parked is not None:
+            self.parked.append(done)
+        elif self.state is State.STOPPING:
+            self.enders = [*(self.enders or ()), done]
+        else:
+            self._wind_down([done])
+
+    def _wind_down(self, parked: list[Callable[[], object]]) -> None:
+        then = self._say_goodbye if self.state is State.RUNNING else self._finish
+        self.parked = parked
+        self.state = State.STOPPING
+        self.group = None
+        self.cancel_timers()
+        if self.hook is not None:
+            self.hook.drop()
+        self.interrupt_turns(self.spec.shutdown_s, lambda: self._stop_parts(then))
+
+    def _down(self) -> None:
+        """It is down: wait with what is queued, unless somebody has asked for the end meanwhile."""
+        parked, self.parked = self.parked, None
+        if self.sealed:
+            self._end(self.stop_reason, None)
+        else:
+            self.state = State.WAITING
+            self.actor = None
+        for done in parked or ():
+            done()
+
+    def unpark(self, up: Callable[[], object]) -> None:
+        """Start again after `park`; `up` is called when it runs, or has ended."""
+        if self.state is not State.WAITING:
+            up()
+            return
+        self.up = up
+        self._restart()
+
+    def _say_up(self) -> None:
+        up, self.up = self.up, None
+        if up is not None:
+            up()
 
     def _restart(self) -> None:
         if self.maker is None:
@@ -210,16 +295,17 @@ class LifeCycle(Bonds):
     def stop_here(self) -> None:
         """Stop after the running handler (at most `shutdown_s`), children first."""
         if self.state in (State.STOPPING, State.DEAD):
+            self.sealed = True  # who is being parked ends instead
             return
         goodbye = self._say_goodbye if self.state is State.RUNNING else self._finish
         self.state = State.STOPPING
         self.sealed = True
+        self.group = None
         self.cancel_timers()
         self._answer_starter(StartFailed(self.address, "Stopped", "stopped before it started"))
         if self.hook is not None and not self.hook.over:
-            self.hook.limit(
-                self.timers, self.spec.shutdown_s
-            )  # on_start ends first, then `_started` goes on
+            # on_start ends first, then `_started` goes on
+            self.hook.limit(self.timers, self.spec.shutdown_s, self.realm.counts.fenced.bump)
         else:
             self.finish_turns(self.spec.shutdown_s, lambda: self._stop_parts(goodbye))
 
@@ -232,18 +318,21 @@ class LifeCycle(Bonds):
             self._finish()
             return
         # a child that on_stop starts does not outlive its parent
-        self.hook = HookRun(lambda: self._stop_parts(self._finish), self._goodbye_failed)
+        self.hook = HookRun(self, lambda: self._stop_parts(self._finish), self._goodbye_failed)
         self.hook.begin(self.actor.on_stop, self.dispatcher, f"{self.address} on_stop")
         if not self.hook.over:
-            self.hook.limit(self.timers, self.spec.shutdown_s)
+            self.hook.limit(self.timers, self.spec.shutdown_s, self.realm.counts.fenced.bump)
 
     def _goodbye_failed(self, error: BaseException) -> None:
-        logger.error("on_stop of %s failed", self.address, exc_info=error)
+        self.log_error("its on_stop failed", cause=error)
         text = f"{type(error).__name__}: {describe(error)}"
         self._stop_parts(lambda: self._finish(text))
 
     def _finish(self, error: str | None = None) -> None:
         """The life is over; who stopped itself may begin another one, as its spec says."""
+        if self.parked is not None:
+            self._down()
+            return
         decision = None
         if self.stop_reason == "normal":
             decision = self._decide(failed=error is not None)
@@ -269,6 +358,7 @@ class LifeCycle(Bonds):
         self.flush()
         self.wake_senders()
         self.tell_watchers()
+        self._say_up()
         enders, self.enders = self.enders, None
         for ender in enders or ():
             ender()
@@ -287,15 +377,33 @@ class LifeCycle(Bonds):
         if escalated is not None:
             self.crash(ActorFailed(child.address, "its restarts", "GaveUp", escalated))
 
+    def log_error(self, text: str, *values: object, cause: BaseException | None = None) -> None:
+        """Log an error of this actor."""
+        told = {"actor": self.address}
+        logger.error("%s: %s", self.address, text % values, exc_info=cause, extra=told)
+
     # -- what the turns add -----------------------------------------------------------------
 
     @abc.abstractmethod
     def abandon(self) -> None:
         """Give up the handlers that still run; their messages end here."""
 
+    @property
+    @abc.abstractmethod
+    def holders(self) -> tuple[Holder, ...]:
+        """Who keeps the mailbox shut right now."""
+
+    @abc.abstractmethod
+    def serves_aside(self, message: object) -> bool:
+        """Whether `message` is handled while a handler awaits."""
+
     @abc.abstractmethod
     def finish_turns(self, patience_s: float, then: Callable[[], object]) -> None:
         """Call `then` when no handler runs; cancel what runs longer than `patience_s`."""
+
+    @abc.abstractmethod
+    def interrupt_turns(self, patience_s: float, then: Callable[[], object]) -> None:
+        """Cancel the handlers that run; call `then` when they ended, or after `patience_s`."""
 
     @abc.abstractmethod
     def in_flight(self) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import math
 import random
 import sys
@@ -21,15 +20,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from actors.kernel.current import ON_LOOP
 from actors.kernel.dispatch import Dispatcher
-from actors.kernel.future import ON_LOOP
+from actors.kernel.logs import logger_for
 from actors.kernel.realm import LOOPS
 
 if TYPE_CHECKING:
     from actors.kernel.future import ThreadReply
     from actors.kernel.ports import Clock, LoopName
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.0005  # design §4: a spinning member delays the system loop < 5 ms
 CLOSE_S: Final = 2.0

@@ -16,6 +16,10 @@ maker calls `release` waits, so that the maker may work on it without a lock.
 
 A plain `tell` of a small message travels bare; only asks, deadlines and large messages need
 an `Envelope` (it would cost more than the delivery).
+
+Messages of a handler that coalesces share a `Slot` per key: the slot keeps its place in the lane,
+the newest message is what is taken from it, and those it replaced end as coalesced. Asks and
+messages with a deadline have somebody who waits, so they never coalesce.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from __future__ import annotations
 import abc
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from actors.kernel.errors import ActorDead, MailboxFull, MessageTooBig
@@ -31,6 +35,7 @@ from transport.message import local_size
 
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
+    from actors.kernel.handlers import Handler
     from actors.kernel.ports import Answerable
 
 USER_BOUND: Final = 1_024  # messages
@@ -62,6 +67,22 @@ class Envelope:
         self.failures = 0  # incarnations that failed on it
 
 
+class Slot:
+    """The place in a lane that messages of one handler with one key share."""
+
+    __slots__ = ("handler", "key")
+
+    def __init__(self, handler: Handler, key: Hashable) -> None:
+        self.handler = handler
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Slot) and (self.handler, self.key) == (other.handler, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.handler, self.key))
+
+
 class StopMarker:
     """The end of a sealed USER lane: everything before it is handled, then the actor stops."""
 
@@ -78,26 +99,26 @@ class Mailbox(abc.ABC):
         "bytes_out",
         "control",
         "dispatcher",
-        "has_control",
         "room",
         "scheduled",
         "sealed",
+        "slots",
+        "sorts",
         "system",
         "user",
     )
 
-    def __init__(
-        self, address: str, dispatcher: Dispatcher, bound: int, *, has_control: bool
-    ) -> None:
+    def __init__(self, address: str, dispatcher: Dispatcher, bound: int, *, sorts: bool) -> None:
         self.address = address
         self.dispatcher = dispatcher
         self.bound = bound
-        self.has_control = has_control  # whether any of its handlers takes CONTROL messages
+        self.sorts = sorts  # whether any of its handlers is control or coalesces
         self.user: deque[object] = deque()
         self.control: deque[object] | None = None
         self.system: deque[Callable[[], object]] | None = None
         # senders that wait for room, in the order they came; a dict, so that one may leave
         self.room: dict[Callable[[], object], bool] | None = None
+        self.slots: dict[Slot, object] | None = None  # the newest message per key; under _LOCK
         self.scheduled = True  # held; see `release`
         self.sealed = False
         self.bytes_in = 0  # beyond SMALL per message; under _LOCK
@@ -119,12 +140,19 @@ class Mailbox(abc.ABC):
             raise ActorDead(self.address, type(message).__qualname__)
         size = local_size(message)
         lane, bound = self.user, self.bound
-        if self.has_control and self.is_control(type(message)):
-            lane, bound = self._control_lane(), CONTROL_BOUND
+        if self.sorts:
+            handler = self.handler_of(type(message))
+            if handler is not None and handler.control:
+                lane, bound = self._control_lane(), CONTROL_BOUND
+            waited_for = reply is not None or deadline is not None
+            if handler is not None and handler.key is not None and not waited_for:
+                self._coalesce(lane, bound, message, Slot(handler, handler.key(message)), size)
+                return
         if len(lane) >= bound:
             raise MailboxFull(self.address, "USER" if lane is self.user else "CONTROL", bound)
         if size > SMALL:
-            self._admit(size, "USER" if lane is self.user else "CONTROL")
+            with _LOCK:
+                self._admit(size - SMALL, "USER" if lane is self.user else "CONTROL")
         if reply is None and size == SMALL and deadline is None:
             lane.append(message)
         else:
@@ -133,6 +161,35 @@ class Mailbox(abc.ABC):
             self.dispatcher.schedule(self)
         if self.sealed:
             self.flush()
+
+    def _coalesce(
+        self, lane: deque[object], bound: int, message: object, slot: Slot, size: int
+    ) -> None:
+        """Take the place of an earlier message with the same key, or queue a new slot."""
+        name = "USER" if lane is self.user else "CONTROL"
+        with _LOCK:  # against other putters, and against `redeem`
+            if self.slots is None:
+                self.slots = {}
+            earlier = self.slots.get(slot)
+            if earlier is None and len(lane) >= bound:
+                raise MailboxFull(self.address, name, bound)
+            self._admit(size - (SMALL if earlier is None else local_size(earlier)), name)
+            self.slots[slot] = message
+            if earlier is None:
+                lane.append(slot)
+        if earlier is not None:
+            self.coalesced()
+        if not self.scheduled:
+            self.dispatcher.schedule(self)
+        if self.sealed:
+            self.flush()
+
+    def redeem(self, slot: Slot) -> Envelope:
+        """Take the newest message of a slot that was taken from its lane."""
+        with _LOCK:
+            assert self.slots is not None  # a slot in a lane is in the table
+            message = self.slots.pop(slot)
+        return Envelope(message, size=local_size(message))
 
     def put_unbounded(self, message: object) -> None:
         """Queue kernel mail (`Down`) in the USER lane, exempt from its bound; lost if sealed."""
@@ -165,7 +222,8 @@ class Mailbox(abc.ABC):
 
     def has_room(self, message: object) -> bool:
         """Whether `message` would be taken now."""
-        if self.has_control and self.is_control(type(message)):
+        handler = self.handler_of(type(message)) if self.sorts else None
+        if handler is not None and handler.control:
             roomy = self.control is None or len(self.control) < CONTROL_BOUND
         else:
             roomy = len(self.user) < self.bound
@@ -187,16 +245,13 @@ class Mailbox(abc.ABC):
         if self.room is not None:
             self.room.pop(wake, None)
 
-    def _admit(self, size: int, lane: str) -> None:
-        if size > MESSAGE_LIMIT:
-            raise MessageTooBig(self.address, size, MESSAGE_LIMIT)
-        extra = size - SMALL
-        with _LOCK:
-            if self.bytes_in - self.bytes_out + extra > USER_BYTES:
-                raise MailboxFull(
-                    self.address, lane, self.bound if lane == "USER" else CONTROL_BOUND
-                )
-            self.bytes_in += extra
+    def _admit(self, extra: int, lane: str) -> None:
+        """Count bytes beyond SMALL; called under _LOCK."""
+        if extra > MESSAGE_LIMIT - SMALL:
+            raise MessageTooBig(self.address, extra + SMALL, MESSAGE_LIMIT)
+        if self.bytes_in - self.bytes_out + extra > USER_BYTES:
+            raise MailboxFull(self.address, lane, self.bound if lane == "USER" else CONTROL_BOUND)
+        self.bytes_in += extra
 
     def _control_lane(self) -> deque[object]:
         if self.control is None:
@@ -225,13 +280,18 @@ class Mailbox(abc.ABC):
         for lane in (self.control, self.user):
             while lane:
                 try:
-                    yield lane.popleft()
+                    item = lane.popleft()
                 except IndexError:  # another thread took the last one
                     break
+                yield self.redeem(item) if type(item) is Slot else item
 
     @abc.abstractmethod
-    def is_control(self, kind: type) -> bool:
-        """Whether messages of this class travel in the CONTROL lane."""
+    def handler_of(self, kind: type) -> Handler | None:
+        """The handler of messages of this class."""
+
+    @abc.abstractmethod
+    def coalesced(self) -> None:
+        """Count a message that a newer one has replaced."""
 
     @abc.abstractmethod
     def flush(self) -> None:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, cast, 
 
 import pykka
 
+from actors.kernel.current import HOLDER, ON_LOOP
 from actors.kernel.errors import (
     KernelError,
     LocalOnly,
     MailboxFull,
     WouldDeadlock,
 )
-from actors.kernel.future import ON_LOOP, Reply, ThreadReply
+from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.waiting import put_when_room, put_with_room, within
+from actors.kernel.waits import Holder, note
 from transport.message import Request
 
 if TYPE_CHECKING:
@@ -173,13 +175,16 @@ class ActorRef(pykka.ActorRef[A]):
             ActorDead: it has stopped, or stopped before it handled the message.
             ActorFailed: its handler failed.
             WouldDeadlock: called on one of the loops; nothing was sent.
+            AskCycle: the actor waits for the thread actor that asks; nothing was sent.
             Exception: a declared error of the handler.
         """
         cell = self._cell
         if block and ON_LOOP.dispatcher is not None:
             raise WouldDeadlock(f"ask of {cell.address}")
         reply: ThreadReply[Any] = ThreadReply(cell.realm.scheduler, cell.address)
-        self._put_ask(message, reply, expires)
+        reply.target, reply.asked = cell, message
+        holder = HOLDER.get() if block else None
+        self._put_ask(message, reply, expires, holder)
         if not block:
             return reply
         return reply.get(timeout=ASK_TIMEOUT_S if timeout == DEFAULT else timeout)
@@ -231,7 +236,10 @@ class ActorRef(pykka.ActorRef[A]):
         timeout: float | None = ASK_TIMEOUT_S,
         expires: float | None = None,
     ) -> Awaitable[Any]:
-        """Send a message now; await the result for the answer. Raises what `ask` raises."""
+        """Send a message now; await the result for the answer.
+
+        Raises what `ask` raises; AskCycle when the actor waits for the one that asks.
+        """
         home = ON_LOOP.dispatcher
         cell = self._cell
         if home is None:
@@ -239,7 +247,7 @@ class ActorRef(pykka.ActorRef[A]):
             self._put_ask(message, answer, expires)
             return within(answer, timeout)
         reply: Reply[Any] = Reply(home, cell.address)
-        self._put_ask(message, reply, expires)
+        self._put_ask(message, reply, expires, home.stepping or HOLDER.get())
         if timeout is not None and not reply.done:
             home.expect(reply, timeout)
         return reply
@@ -279,12 +287,18 @@ class ActorRef(pykka.ActorRef[A]):
         return self._cell.realm.scheduler.clock.monotonic() + expires
 
     def _put_ask(
-        self, message: object, reply: Reply[Any] | ThreadReply[Any], expires: float | None
+        self,
+        message: object,
+        reply: Reply[Any] | ThreadReply[Any],
+        expires: float | None,
+        holder: Holder | None = None,
     ) -> None:
         """Queue an ask; a refusal is its answer (Pykka: an ask of a dead actor answers)."""
         cell = self._cell
         cell.bump()
         try:
+            if holder is not None:
+                note(holder, reply, cell, message)
             cell.put(message, reply, None if expires is None else self._at(expires))
         except KernelError as error:
             cell.realm.counts.rejected.bump()

@@ -21,9 +21,9 @@ import random
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from actors.kernel.current import ON_LOOP
 from actors.kernel.dispatch import Dispatcher
 from actors.kernel.errors import KernelError, WouldDeadlock
-from actors.kernel.future import ON_LOOP
 
 if TYPE_CHECKING:
     from actors.kernel.future import ThreadReply

@@ -8,15 +8,18 @@ and the waiting is done by a timer message, never by sleeping.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from actors.kernel.ports import LoopName
 
 A = TypeVar("A")
+C = TypeVar("C")
 Restart = Literal["permanent", "transient", "temporary"]
+Strategy = Literal["one_for_one", "rest_for_one", "one_for_all"]
 Exhausted = Literal["escalate", "stop"]
 
 
@@ -29,6 +32,10 @@ class ChildSpec(Generic[A]):
         name: Unique among the living children of one parent; None numbers it by class.
         restart: `permanent` = always, `transient` = only after a failure,
             `temporary` = never.
+        strategy: Who starts again with it: `one_for_one` = nobody, `rest_for_one` = the siblings
+            that were started after it, `one_for_all` = all siblings. They stop in reverse start
+            order and start in start order; a temporary sibling only stops. An actor without a
+            parent has no siblings.
         intensity, period_s: More than `intensity` restarts in `period_s` seconds exhaust it.
         exhausted: `escalate` = the parent fails too, `stop` = only this child stays down
             (its watchers get `Down`).
@@ -45,6 +52,7 @@ class ChildSpec(Generic[A]):
     _: KW_ONLY
     name: str | None = None
     restart: Restart = "transient"
+    strategy: Strategy = "one_for_one"
     intensity: int = 5
     period_s: float = 60.0
     exhausted: Exhausted = "escalate"
@@ -56,6 +64,14 @@ class ChildSpec(Generic[A]):
     mailbox: int = 1024
 
     def __post_init__(self) -> None:
+        for field_name, value, words in (
+            ("restart", self.restart, get_args(Restart)),
+            ("strategy", self.strategy, get_args(Strategy)),
+            ("exhausted", self.exhausted, get_args(Exhausted)),
+        ):
+            if value not in words:
+                near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.0)[0]
+                raise ValueError(f"{field_name} {value!r} is not known; did you mean {near!r}?")
         if self.intensity < 0 or self.period_s <= 0:
             raise ValueError(f"intensity {self.intensity} in {self.period_s} s is no budget")
         if self.mailbox < 1:
@@ -71,6 +87,18 @@ class ChildSpec(Generic[A]):
     def make(self) -> A:
         """A fresh instance; whatever its `__init__` raises passes through."""
         return self.actor(*self.args, **self.kwargs)
+
+
+def companions(strategy: Strategy, siblings: Sequence[C], child: C) -> list[C]:
+    """Who starts again together with `child`, in start order and without itself.
+
+    Args:
+        siblings: All children of its parent in start order; `child` is one of them, or has left.
+    """
+    if strategy == "one_for_one" or child not in siblings:
+        return []
+    first = siblings.index(child) + 1 if strategy == "rest_for_one" else 0
+    return [each for each in siblings[first:] if each is not child]
 
 
 @dataclass(frozen=True, slots=True)

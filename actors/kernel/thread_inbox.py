@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel.counters import Counts
+from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import ActorDead, MailboxFull
-from actors.kernel.future import ON_LOOP, ThreadReply
+from actors.kernel.future import ThreadReply
+from actors.kernel.logs import logger_for
 from actors.kernel.mailbox import Envelope
+from actors.kernel.waits import Holder
 
 if TYPE_CHECKING:
     import pykka
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import DownReason
     from actors.kernel.ports import Answerable
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 BOUND: Final = 1_024
 ROOM_S: Final = 30.0
@@ -54,6 +56,7 @@ class ThreadInbox:
         self.bury: Callable[[DeadReason, object], None] = self._log
         self.leave: Callable[[], None] = lambda: None  # free the name
         self.owner: int | None = None  # the actor's own thread: it may not wait for room
+        self.holder = Holder(self)
         self._ref_of = ref_of
         self._items: deque[Envelope | Stop] = deque()
         self._lock = threading.Lock()
@@ -66,6 +69,15 @@ class ThreadInbox:
     def ref(self) -> pykka.ActorRef[Any]:
         """The ref of the actor."""
         return self._ref_of()
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """The handler that runs, if one does."""
+        return (self.holder,) if self._busy else ()
+
+    def serves_aside(self, message: object) -> bool:
+        """One message at a time, without exception."""
+        return False
 
     # -- putting: any thread ----------------------------------------------------------------
 

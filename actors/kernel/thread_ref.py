@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pykka
 
+from actors.kernel.current import HOLDER, ON_LOOP
 from actors.kernel.errors import KernelError, WouldDeadlock
-from actors.kernel.future import ON_LOOP, Reply, ThreadReply
+from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.ref import ASK_TIMEOUT_S
 from actors.kernel.thread_inbox import ROOM_S, ThreadInbox
 from actors.kernel.waiting import within
+from actors.kernel.waits import Holder, note
 from transport.message import Request
 
 if TYPE_CHECKING:
@@ -71,12 +73,14 @@ class ThreadRef(pykka.ActorRef[A]):
             AskTimeout: (a pykka.Timeout) no answer in time.
             ActorDead: it has stopped, or stopped before it handled the message.
             WouldDeadlock: called on one of the loops; nothing was sent.
+            AskCycle: it waits for the thread actor that asks; nothing was sent.
             Exception: whatever its handler raised.
         """
         if block and ON_LOOP.dispatcher is not None:
             raise WouldDeadlock(f"ask of {self.address}")
         reply: ThreadReply[Any] = ThreadReply(None, self.address)
-        self._ask(message, reply)
+        reply.target, reply.asked = self.actor_inbox, message
+        self._ask(message, reply, HOLDER.get() if block else None)
         return reply.get(timeout=timeout) if block else reply
 
     def stop(self, *, block: bool = True, timeout: float | None = None, drain: bool = True) -> Any:
@@ -109,7 +113,7 @@ class ThreadRef(pykka.ActorRef[A]):
             self._ask(message, answer)
             return within(answer, timeout)
         reply: Reply[Any] = Reply(home, self.address)
-        self._ask(message, reply)
+        self._ask(message, reply, home.stepping or HOLDER.get())
         if timeout is not None and not reply.done:
             home.expect(reply, timeout)
         return reply
@@ -132,9 +136,16 @@ class ThreadRef(pykka.ActorRef[A]):
         inbox.counts.sent.bump()
         inbox.put(message, reply, wait_s)
 
-    def _ask(self, message: object, reply: Answerable) -> None:
+    def _ask(
+        self,
+        message: object,
+        reply: Reply[Any] | ThreadReply[Any],
+        holder: Holder | None = None,
+    ) -> None:
         """Queue an ask; a refusal is its answer."""
         try:
+            if holder is not None:
+                note(holder, reply, self.actor_inbox, message)
             self._put(message, reply, ROOM_S)
         except KernelError as error:
             self.actor_inbox.counts.rejected.bump()

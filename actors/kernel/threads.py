@@ -14,7 +14,6 @@ proxies work, the actor is in `pykka.ActorRegistry`. Repaired (reference/reliabi
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 import pykka
 from pykka import messages
 
+from actors.kernel.current import HOLDER
 from actors.kernel.errors import (
     ActorDead,
     ActorFailed,
@@ -33,6 +33,7 @@ from actors.kernel.errors import (
 )
 from actors.kernel.future import ThreadReply
 from actors.kernel.handlers import HandlerTable, find, table_of
+from actors.kernel.logs import logger_for
 from actors.kernel.mailbox import Envelope
 from actors.kernel.thread_inbox import BOUND, Stop, ThreadInbox
 from actors.kernel.thread_ref import ThreadRef
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from actors.kernel.letters import DeadReason
     from actors.kernel.realm import Realm
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 T = TypeVar("T", bound="ThreadActor")
 _PROXY: Final = (messages.ProxyCall, messages.ProxyGetAttr, messages.ProxySetAttr)
@@ -58,10 +59,10 @@ class ThreadActor(pykka.ThreadingActor):
         super().__init_subclass__(**kwargs)
         cls.handler_table = table_of(cls)
         for row in cls.handler_table.values():
-            if row.is_async or row.control:
+            if row.is_async or row.control or row.key is not None:
                 raise HandlerError(
                     f"{cls.__qualname__}: the handler of {row.message.__qualname__} is async, "
-                    "control or interleave, which a ThreadActor is not",
+                    "control, interleave or coalescing, which a ThreadActor is not",
                     hint="write a plain def, or make it an Actor",
                 )
 
@@ -113,6 +114,7 @@ class ThreadActor(pykka.ThreadingActor):
     def _actor_loop(self) -> None:
         inbox = self.inbox
         inbox.owner = threading.get_ident()
+        HOLDER.set(inbox.holder)
         error = self._hook(self.on_start)
         if self.starter is not None:
             failed = None

@@ -11,31 +11,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel.errors import ActorDead, ActorFailed, describe
+from actors.kernel.errors import ActorDead, ActorFailed, Interrupted, describe
 from actors.kernel.future import Reply
 from actors.kernel.hooks import GRACE_S
 from actors.kernel.lifecycle import LifeCycle, State
+from actors.kernel.logs import logger_for
 from actors.kernel.mailbox import SMALL, Envelope
+from actors.kernel.waits import Box, Holder
 
 if TYPE_CHECKING:
     from actors.kernel.handlers import Handler
     from actors.kernel.ports import Answerable
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
-class Turn:
+class Turn(Holder):
     """One `async` handler under way."""
 
     __slots__ = ("awaited", "coro", "handler", "item", "message", "reply", "task")
 
     def __init__(
-        self, handler: Handler, item: object, message: object, reply: Answerable | None
+        self, box: Box, handler: Handler, item: object, message: object, reply: Answerable | None
     ) -> None:
+        super().__init__(box)
         self.handler = handler
         self.item = item  # the message as it lay in the lane, to go back there
         self.message = message
@@ -56,13 +58,21 @@ class Turns(LifeCycle):
         self.aside: set[Turn] | None = None  # interleaving handlers
         self.then_idle: Callable[[], object] | None = None
 
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """The handler or hook that keeps the mailbox shut, if there is one."""
+        turn, hook = self.turn, self.hook
+        if turn is not None:
+            return (turn,)
+        return (hook,) if hook is not None and not hook.over else ()
+
     # -- running ----------------------------------------------------------------------------
 
     def begin_turn(
         self, handler: Handler, item: object, message: object, reply: Answerable | None
     ) -> None:
         """Start an `async` handler."""
-        turn = Turn(handler, item, message, reply)
+        turn = Turn(self, handler, item, message, reply)
         turn.coro = handler.call(self.actor, message)
         if not handler.interleave:
             self.turn = turn
@@ -74,7 +84,7 @@ class Turns(LifeCycle):
                 self.aside = set()
             self.aside.add(turn)
         name = f"{self.address} {type(message).__qualname__}"
-        turn.task = self.dispatcher.task(turn.coro, name)
+        turn.task = self.dispatcher.task(turn.coro, name, turn)
         turn.task.add_done_callback(lambda task: self._task_done(turn, task))
 
     def step(self, turn: Turn) -> None:
@@ -85,7 +95,7 @@ class Turns(LifeCycle):
         dispatcher.message = turn.message
         dispatcher.beats += 1
         turn.awaited = None
-        dispatcher.stepping = True
+        dispatcher.stepping = turn
         try:
             awaited = coro.send(None)
             while type(awaited) is not Reply:
@@ -109,7 +119,7 @@ class Turns(LifeCycle):
             turn.awaited = awaited  # which is not done, or it would not have been yielded
             awaited.waiter = self.kick
         finally:
-            dispatcher.stepping = False
+            dispatcher.stepping = None
 
     def _task_done(self, turn: Turn, task: asyncio.Task[Any]) -> None:
         if turn is self.turn:
@@ -118,7 +128,7 @@ class Turns(LifeCycle):
             self.aside.discard(turn)
         else:
             if not task.cancelled() and (error := task.exception()) is not None:
-                logger.warning("%s: a handler given up raised %r", self.address, type(error))
+                self.log_error("a handler given up raised %s", type(error).__name__)
             return  # given up by `abandon`, which ended its message
         if task.cancelled() and self.state is State.STOPPING:
             self._interrupted(turn)
@@ -181,8 +191,8 @@ class Turns(LifeCycle):
     def _interrupted(self, turn: Turn) -> None:
         self.realm.dead(self.address, "interrupted", turn.message)
         if turn.reply is not None:
-            dead = ActorDead(self.address, type(turn.message).__qualname__)
-            turn.reply.resolve(None, dead)
+            gone = Interrupted if self.parked is not None else ActorDead
+            turn.reply.resolve(None, gone(self.address, type(turn.message).__qualname__))
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -194,15 +204,19 @@ class Turns(LifeCycle):
         self.turn = None
         self.aside = None
         for turn in turns:
-            self._interrupted(turn)
-            if turn.task is not None:
-                with contextlib.suppress(RuntimeError):  # its loop is closed
-                    turn.task.cancel()
-            elif turn.coro is not None:
-                try:
-                    turn.coro.close()
-                except BaseException:  # its clean-up must not harm who gives it up
-                    logger.exception("%s: a handler given up raised", self.address)
+            self._given_up(turn)
+
+    def _given_up(self, turn: Turn) -> None:
+        self._interrupted(turn)
+        if turn.task is not None:
+            with contextlib.suppress(RuntimeError):  # its loop is closed
+                turn.task.cancel()
+                self._watch_end(turn)
+        elif turn.coro is not None:
+            try:
+                turn.coro.close()
+            except BaseException as error:  # noqa: BLE001 - must not harm who gives it up
+                self.log_error("a handler given up raised", cause=error)
 
     def finish_turns(self, patience_s: float, then: Callable[[], object]) -> None:
         """Call `then` when no handler runs; what runs longer than `patience_s` is cancelled."""
@@ -212,11 +226,27 @@ class Turns(LifeCycle):
         self.then_idle = then
         self.timers.after(patience_s, self._out_of_patience)
 
+    def interrupt_turns(self, patience_s: float, then: Callable[[], object]) -> None:
+        """Cancel the handlers that run; call `then` when they ended, or after `patience_s`."""
+        turn = self.turn
+        if turn is not None and turn.task is None:  # a stepped one ends where it waits
+            self.turn = None
+            self._given_up(turn)
+        if self.turn is None and not self.aside:
+            then()
+            return
+        self.then_idle = then
+        self._cancel_turns()
+        self.timers.after(patience_s, self._fence_turns)
+
     def _out_of_patience(self) -> None:
+        self._cancel_turns()
+        self.timers.after(GRACE_S, self._fence_turns)
+
+    def _cancel_turns(self) -> None:
         for turn in (self.turn, *(self.aside or ())):
             if turn is not None and turn.task is not None:
                 turn.task.cancel()
-        self.timers.after(GRACE_S, self._fence_turns)
 
     def _fence_turns(self) -> None:
         """A handler that ignores its cancellation is left behind; its answer is not used."""
@@ -224,6 +254,20 @@ class Turns(LifeCycle):
         if then is not None:
             self.abandon()
             then()
+
+    def _watch_end(self, turn: Turn) -> None:
+        """Count a handler that goes on although it was cancelled: nothing can stop it."""
+        task = turn.task
+        if task is None:
+            return
+
+        def look() -> None:
+            if not task.done():
+                self.realm.counts.fenced.bump()
+                kind = type(turn.message).__qualname__
+                self.log_error("a handler of %s ignores its cancellation, it is left behind", kind)
+
+        self.dispatcher.later(GRACE_S, look)
 
 
 def _error_of(task: asyncio.Task[Any]) -> BaseException | None:

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import AskTimeout, MailboxFull, WouldDeadlock
-from actors.kernel.future import ON_LOOP, Reply, ThreadReply
+from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.ports import Scheduler
 
 R = TypeVar("R")

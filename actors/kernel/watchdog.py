@@ -9,7 +9,6 @@ task shows as a loop that does not answer a call.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import threading
 import time
@@ -17,12 +16,13 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from actors.kernel.counters import SlowHandler
+from actors.kernel.logs import logger_for
 
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
     from actors.kernel.realm import Realm
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 SYSTEM_BUDGET_S: Final = 0.05  # design §4
 MEMBER_BUDGET_S: Final = 0.5  # members may think; a held member loop only delays members
@@ -78,6 +78,7 @@ class Watchdog:
             slow.budget_ms,
             slow.message_type,
             slow.stack,
+            extra={"actor": slow.address},
         )
 
 

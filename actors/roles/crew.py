@@ -7,13 +7,13 @@ doing is asked of the member itself and is as old as its answer.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from actors.domain.reports import MemberView
 from actors.kernel.errors import KernelError, describe
+from actors.kernel.logs import logger_for
 from actors.roles.messages import Activity, Observe
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actors.roles.memory import Memory
     from transport.message import Request
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 ANSWER_S: Final = 1.0  # a member answers at once; one that is starting again may not
 R = TypeVar("R")

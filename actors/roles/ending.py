@@ -7,7 +7,6 @@ shows that they still answer.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Final
 
 from actors.domain.drain import DrainSnapshot, Quiescence, Verdict
@@ -15,6 +14,7 @@ from actors.domain.errors import Draining, MobError
 from actors.domain.events import MobStopped
 from actors.domain.reports import ShutdownReport
 from actors.kernel.errors import KernelError, describe
+from actors.kernel.logs import logger_for
 from actors.roles.messages import Drain, Flush, GetTraffic, GetUnwritten, Interrupt, SetDraining
 from actors.roles.patience import patiently
 from transport.message import FrozenMap
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from actors.roles.register import Register
     from actors.roles.turn import Desk
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 LOOK_S: Final = 0.02  # between two looks, doubled up to LOOK_CAP_S
 LOOK_CAP_S: Final = 0.1

@@ -12,7 +12,6 @@ Runs on the system loop; the commit itself runs in the store's thread (`run_orde
 from __future__ import annotations
 
 import functools
-import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -22,6 +21,7 @@ from actors.domain.events import Emitted, InputDone
 from actors.kernel.actor import Actor
 from actors.kernel.errors import describe
 from actors.kernel.handlers import handles
+from actors.kernel.logs import logger_for
 from actors.roles.messages import Append, AwaitHead, Emit, Flush, GetUnwritten
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actors.kernel.future import Reply
     from actors.stores.ports import Ledger
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 CROWDED: Final = 4_096  # events waiting for a commit; then their senders wait too
 BATCH: Final = 2_048  # events of one commit, unless one append alone has more

@@ -13,7 +13,6 @@ is not taken again: writing its end to the ledger is finished first.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +26,7 @@ from actors.executors.python import PythonExecutor
 from actors.kernel.actor import Actor
 from actors.kernel.errors import KernelError, describe
 from actors.kernel.handlers import handles
+from actors.kernel.logs import logger_for
 from actors.roles.messages import (
     Activity,
     Append,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from actors.roles.supervisor import Supervisor
     from actors.roles.turn import Desk
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 RETRY_S: Final = 0.1  # before the second attempt of an input; doubled for each further one
 RETRY_CAP_S: Final = 30.0

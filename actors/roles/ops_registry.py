@@ -7,7 +7,6 @@ loop.
 
 from __future__ import annotations
 
-import logging
 import uuid
 
 from actors.domain.operations import (
@@ -19,6 +18,7 @@ from actors.domain.operations import (
 )
 from actors.kernel.actor import Actor
 from actors.kernel.handlers import handles
+from actors.kernel.logs import logger_for
 from actors.roles.messages import (
     CloseOperation,
     GetOperations,
@@ -28,7 +28,7 @@ from actors.roles.messages import (
 )
 from transport.message import FrozenMap
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 SOURCE = "mob_member"  # the adapter always writes this label, spec §2.1
 

@@ -10,7 +10,6 @@ Runs on the system loop. Members are its children, on the member loop.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +37,7 @@ from actors.domain.reports import (
 from actors.kernel.actor import Actor
 from actors.kernel.errors import KernelError, describe
 from actors.kernel.handlers import handles, interleave
+from actors.kernel.logs import logger_for
 from actors.kernel.messages import Down
 from actors.kernel.supervision import ChildSpec
 from actors.roles.crew import Crew
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from actors.roles.recovery import Recovered
     from actors.roles.turn import Desk
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 class Supervisor(Actor):

@@ -1,0 +1,95 @@
+"""Who waits for whom: the graph in which an ask that would close a circle is seen at once.
+
+A *holder* is a handler under way that keeps its actor's mailbox shut until it ends. While it
+waits for an answer there is an edge from its actor to the one it asked. An ask that would close
+a circle of such edges can never be answered, so it is refused with the path (`AskCycle`).
+
+The rule for several threads is that of the mailboxes: *first leave your mark, then look for the
+other side's*. A holder notes what it asks and only then walks the graph, so of two asks that
+meet at least one sees the other.
+
+No edge, because it does not keep its mailbox shut: an `@interleave` handler, a `def` handler that
+returns the answer of another ask, a task that outlives the handler that began it. No edge to an
+`@interleave` handler either: it is served while its actor waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from actors.kernel.errors import AskCycle
+
+
+class Asked(Protocol):
+    """An answer that a holder waits for."""
+
+    done: bool
+    target: Box | None
+
+
+class Box(Protocol):
+    """A mailbox, as the graph sees it."""
+
+    address: str
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Who keeps it shut right now."""
+
+    def serves_aside(self, message: object) -> bool:
+        """Whether it handles `message` while a holder waits."""
+
+
+class Holder:
+    """A handler that keeps `box` shut, and the answers it has asked for."""
+
+    __slots__ = ("asked", "box")
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.asked: list[Asked] = []
+
+
+def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
+    """Note that `holder` asks `target`, before the message is put.
+
+    Raises:
+        AskCycle: nobody could ever answer; nothing is noted.
+    """
+    if holder not in holder.box.holders or target.serves_aside(message):
+        return
+    asked = holder.asked
+    if asked and asked[-1].done:
+        asked[:] = [each for each in asked if not each.done]
+    reply.target = target
+    asked.append(reply)
+    path = _way(target, holder.box)
+    if path is not None:
+        asked.remove(reply)
+        raise AskCycle((holder.box.address, *path))
+
+
+def _way(start: Box, goal: Box) -> tuple[str, ...] | None:
+    """Addresses from `start` to `goal` along the edges; None when there is no way."""
+    if start is goal:
+        return (goal.address,)
+    if not start.holders:  # nearly always
+        return None
+    ways: list[tuple[Box, tuple[str, ...]]] = [(start, (start.address,))]
+    seen = {id(start)}
+    for box, path in ways:  # grows while it is walked: breadth first, so the path is a short one
+        for target in _waits_for(box):
+            if target is goal:
+                return (*path, goal.address)
+            if id(target) not in seen:
+                seen.add(id(target))
+                ways.append((target, (*path, target.address)))
+    return None
+
+
+def _waits_for(box: Box) -> Iterator[Box]:
+    for holder in box.holders:
+        for reply in tuple(holder.asked):  # its own thread may change it
+            if not reply.done and reply.target is not None:
+                yield reply.target
