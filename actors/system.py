@@ -17,11 +17,20 @@ import pykka
 from actors.kernel.actor import Actor, launch, on_default_system
 from actors.kernel.cell import Cell
 from actors.kernel.current import ON_LOOP
-from actors.kernel.errors import AskTimeout, LocalOnly, UnknownAddress, WouldDeadlock
+from actors.kernel.errors import (
+    AskTimeout,
+    KernelError,
+    LocalOnly,
+    NotRedeliverable,
+    UnknownAddress,
+    WouldDeadlock,
+)
+from actors.kernel.forks import keep_over_forks
 from actors.kernel.future import ThreadReply
 from actors.kernel.loops import LoopThreads
 from actors.kernel.realm import Realm
 from actors.kernel.ref import ActorRef
+from actors.kernel.stacks import Stacks, look
 from actors.kernel.supervision import ChildSpec
 from actors.kernel.thread_ref import ThreadRef
 from actors.kernel.threads import ThreadActor, launch_thread
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from actors.kernel.counters import Audit, SlowHandler
-    from actors.kernel.letters import DeadLetters
+    from actors.kernel.letters import DeadLetter, DeadLetters
     from actors.kernel.ports import LoopName, Scheduler, Wire
 
 A = TypeVar("A", bound=Actor)
@@ -177,6 +186,7 @@ class ActorSystem:
             AddressError: not an address.
             UnknownAddress: nobody lives there, or its node cannot be reached.
         """
+        self._realm.check_process()
         text = address if "://" in address else f"mob://{self.name}/{address}"
         parsed = Address.parse(text)
         if parsed.node != self.name:
@@ -213,8 +223,42 @@ class ActorSystem:
         """The kernel's side of this system."""
         return self._realm
 
+    @property
+    def fenced_handlers(self) -> int:
+        """Handlers and hooks that ignored their cancellation and were left behind."""
+        return self._realm.counts.fenced.value()
+
+    def redeliver(self, letter: DeadLetter) -> None:
+        """Send a dead letter again, to whoever has its address now; it leaves `dead_letters`.
+
+        Safe are letters that nobody handled and whose sender was not told: those with the reason
+        `no_such_actor`, `dead`, `sealed`, `full`, `unhandled` or `shutdown`. The audit counts the
+        message as one more that was sent.
+
+        Raises:
+            NotRedeliverable: it is not safe, or not among `dead_letters`; nothing was sent.
+            UnknownAddress: nobody has the address; the letter stays.
+            KernelError: the actor does not take it now; the letter stays.
+        """
+        if letter.obstacle is not None:
+            raise NotRedeliverable(repr(letter), letter.obstacle)
+        ref = self.ref(letter.address)
+        if not self.dead_letters.take(letter):
+            raise NotRedeliverable(repr(letter), "it is not among the dead letters any more")
+        try:
+            ref.tell(letter.message)
+        except KernelError:
+            self.dead_letters.put_back(letter)
+            raise
+
+    def stacks(self) -> Stacks:
+        """What every actor is doing right now; prints as text. Any thread, nothing is stopped."""
+        self._realm.check_process()
+        return look(self._realm)
+
     def audit(self) -> Audit:
         """Where every message ended; exact when nothing is moving."""
+        self._realm.check_process()
         return self._realm.audit()
 
     # -- ending -----------------------------------------------------------------------------
@@ -232,9 +276,11 @@ class ActorSystem:
 
         Raises:
             WouldDeadlock: called by an actor; its own loop cannot end it.
+            ForkedProcess: called in a forked child; nothing of the parent's was touched.
         """
         if ON_LOOP.dispatcher is not None:
             raise WouldDeadlock("shutdown()")
+        self._realm.check_process()
         with self._lock:
             first, self._down = not self._down, True
         if first:
@@ -293,9 +339,12 @@ class ActorSystem:
 
 
 _living: set[ActorSystem] = set()  # what `atexit` has to close
-os.register_at_fork(after_in_child=_living.clear)  # a forked child has none of the threads
-_default_lock = threading.Lock()  # guards `_default`; loop threads start while it is held
+# guards `_default`; loop threads start while it is held
+_default_lock = keep_over_forks(threading.Lock())
 _default: list[ActorSystem] = []  # at most one
+# A forked child has none of the threads: it ends no system, and its default one is a new one.
+os.register_at_fork(after_in_child=_living.clear)
+os.register_at_fork(after_in_child=_default.clear)
 
 
 def default_system() -> ActorSystem:

@@ -199,6 +199,7 @@ def launch(
             f"{name} is not an Actor on a loop, so it cannot be spawned from a ChildSpec; "
             f"a ThreadActor is started with system.start({name})"
         )
+    realm.check_process()
     if parent is None and realm.closing:
         raise KernelError(f"system {realm.name!r} is shutting down")
     if parent is not None and parent.ended is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel.errors import KernelError, MailboxFull, MessageTooBig
+from actors.kernel.errors import ActorDead, ForkedProcess, KernelError, MailboxFull, MessageTooBig
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.messages import Down, DownReason
 from actors.kernel.timers import Timers
@@ -135,6 +135,16 @@ class Bonds(Mailbox):
         """Nothing that waits for its time fires."""
         if self._timers is not None:
             self._timers.cancel_all()
+
+    def gone(self, what: str) -> KernelError:
+        """Why a sealed box does not take `what`."""
+        if self.realm.forked:
+            return ForkedProcess(self.realm.name)
+        return ActorDead(self.address, what)
+
+    def check_process(self) -> None:
+        """Raise ForkedProcess if this process is not the one in which the actor runs."""
+        self.realm.check_process()
 
     def deliver(self, message: object) -> None:
         """Put a message that nobody waits for; no room makes it a dead letter."""

@@ -135,7 +135,9 @@ class Cell(Turns):
 
     def serves_aside(self, message: object) -> bool:
         """Whether `message` is handled while a handler awaits."""
-        handler = self.handler_of(type(message)) if self.sorts else None
+        if not self.sorts:
+            return False
+        handler = self.handler_of(type(message))
         return handler is not None and handler.interleave
 
     def coalesced(self) -> None:
@@ -174,7 +176,7 @@ class Cell(Turns):
     def _expired(self, item: Envelope) -> bool:
         if item.deadline is None or self.realm.scheduler.clock.monotonic() <= item.deadline:
             return False
-        self.realm.dead(self.address, "expired", item.message)
+        self.realm.dead(self.address, "expired", item.message, told=item.reply is not None)
         if item.reply is not None:
             late = Expired(self.address, type(item.message).__qualname__)
             item.reply.resolve(None, late)
@@ -189,7 +191,7 @@ class Cell(Turns):
         cause = ""
         if redefined(self.table, kind):
             cause = "; it was defined again after this actor started, start the actor again"
-        self.realm.dead(self.address, "unhandled", message)
+        self.realm.dead(self.address, "unhandled", message, told=reply is not None)
         if reply is not None:
             reply.resolve(None, Unhandled(self.address, kind.__qualname__, cause))
         return None
@@ -209,6 +211,10 @@ class Cell(Turns):
                 reply.resolve(None, ActorDead(self.address, type(message).__qualname__))
             else:
                 self.realm.dead(self.address, "dead" if failed else "shutdown", message)
+
+    def lost_in_fork(self) -> None:
+        """Take nothing more: this is a child process, and the loops are not in it."""
+        self.sealed = True
 
     def in_flight(self) -> int:
         """Messages queued or being handled."""

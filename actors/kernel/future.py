@@ -25,6 +25,7 @@ import pykka
 
 from actors.kernel.current import HOLDER, ON_LOOP
 from actors.kernel.errors import AskTimeout, WouldDeadlock
+from actors.kernel.forks import keep_over_forks
 from actors.kernel.logs import logger_for
 from actors.kernel.waits import Box, note
 
@@ -41,7 +42,7 @@ J = TypeVar("J")
 M = TypeVar("M")
 
 
-_SETTLING: Final = threading.Lock()  # leaf; a ThreadReply is answered once
+_SETTLING: Final = keep_over_forks(threading.Lock())  # leaf; a ThreadReply is answered once
 
 
 class Reply(Awaitable[R], Generic[R]):
@@ -168,6 +169,7 @@ class ThreadReply(pykka.Future[R]):
             AskTimeout: (a pykka.Timeout) no answer in time.
             WouldDeadlock: called on one of the loops and the answer is not there yet.
             AskCycle: called by a thread actor for whom the other one waits.
+            ForkedProcess: the actor belongs to the process that this one was forked from.
             Exception: whatever the answer is, if it is an exception.
         """
         if self._get_hook is not None:
@@ -175,9 +177,11 @@ class ThreadReply(pykka.Future[R]):
         if not self.done and (timeout is None or timeout > 0):
             if ON_LOOP.dispatcher is not None:
                 raise WouldDeadlock(f"waiting for {self.address}")
-            holder = HOLDER.get()
-            if holder is not None and self.target is not None and self not in holder.asked:
-                note(holder, self, self.target, self.asked)
+            if self.target is not None:
+                self.target.check_process()
+                holder = HOLDER.get()
+                if holder is not None and self not in holder.asked:
+                    note(holder, self, self.target, self.asked)
             if self._scheduler is not None:
                 self._scheduler.wait(self, timeout)
             else:

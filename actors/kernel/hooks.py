@@ -40,6 +40,7 @@ class HookRun(Holder):
         if not inspect.isawaitable(result):
             self.end(None)
             return
+        self.box.keeper = self
         self._task = dispatcher.task(_awaited(result), name, self)
         self._task.add_done_callback(self._finished)
 
@@ -61,18 +62,23 @@ class HookRun(Holder):
 
     def drop(self) -> None:
         """Cancel it and forget how it ends."""
-        self.over = True
+        self._leave()
         self.cancel()
 
     def end(self, error: BaseException | None) -> None:
         """Take it as over; only the first end counts."""
         if self.over:
             return
-        self.over = True
+        self._leave()
         if error is None:
             self._then()
         else:
             self._failed(error)
+
+    def _leave(self) -> None:
+        self.over = True
+        if self.box.keeper is self:
+            self.box.keeper = None
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         if task.cancelled():

@@ -32,6 +32,10 @@ DeadReason = Literal[
 ]
 
 REASONS: Final = frozenset(get_args(DeadReason))
+# Of these nothing was handled, nobody was told, and no rule stood against the delivery.
+REDELIVERABLE: Final[frozenset[DeadReason]] = frozenset(
+    {"no_such_actor", "dead", "sealed", "full", "unhandled", "shutdown"}
+)
 RING = 1_000  # letters kept; the counts are complete, the ring is for looking
 RING_BYTES = 16 * 1024 * 1024  # and what they hold, or a flood of large ones would stay
 
@@ -44,6 +48,16 @@ class DeadLetter:
     reason: DeadReason
     message: object
     at_ms: int
+    told: bool = False  # its sender asked, and was answered with this end
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why it must not be sent again; None when it may."""
+        if self.told:
+            return "its sender was told, and may have sent it again"
+        if self.reason not in REDELIVERABLE:
+            return f"the reason {self.reason!r} stands against it"
+        return None
 
     @property
     def message_type(self) -> str:
@@ -100,6 +114,22 @@ class DeadLetters:
                 letter.address,
                 extra={"actor": letter.address},
             )
+
+    def take(self, letter: DeadLetter) -> bool:
+        """Take a letter out of the ring; False if it is not there (any more)."""
+        with self._lock:
+            for index, (kept, size) in enumerate(self._ring):
+                if kept is letter:
+                    del self._ring[index]
+                    self._bytes -= size
+                    return True
+        return False
+
+    def put_back(self, letter: DeadLetter) -> None:
+        """Keep a letter that was taken; it is counted already."""
+        with self._lock:
+            self._ring.append((letter, local_size(letter.message)))
+            self._bytes += self._ring[-1][1]
 
     def counts(self) -> dict[DeadReason, int]:
         """Letters per reason since the system began."""

@@ -28,7 +28,6 @@ from actors.kernel.logs import logger_for
 from actors.kernel.mailbox import StopMarker
 from actors.kernel.messages import DownReason
 from actors.kernel.supervision import Again, ChildSpec, GiveUp, RestartLog
-from actors.kernel.waits import Holder
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -387,11 +386,6 @@ class LifeCycle(Bonds):
     @abc.abstractmethod
     def abandon(self) -> None:
         """Give up the handlers that still run; their messages end here."""
-
-    @property
-    @abc.abstractmethod
-    def holders(self) -> tuple[Holder, ...]:
-        """Who keeps the mailbox shut right now."""
 
     @abc.abstractmethod
     def serves_aside(self, message: object) -> bool:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from actors.kernel.current import ON_LOOP
 from actors.kernel.dispatch import Dispatcher
+from actors.kernel.forks import keep_over_forks
 from actors.kernel.logs import logger_for
 from actors.kernel.realm import LOOPS
 
@@ -33,7 +34,7 @@ logger = logger_for(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.0005  # design §4: a spinning member delays the system loop < 5 ms
 CLOSE_S: Final = 2.0
-_QUICK: Final = threading.Lock()  # leaf; guards `_before`
+_QUICK: Final = keep_over_forks(threading.Lock())  # leaf; guards `_before`
 _before: list[float] = []  # the switch interval that each living LoopThreads found
 R = TypeVar("R")
 

@@ -30,13 +30,15 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from actors.kernel.errors import ActorDead, MailboxFull, MessageTooBig
+from actors.kernel.errors import KernelError, MailboxFull, MessageTooBig
+from actors.kernel.forks import keep_over_forks
 from transport.message import local_size
 
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
     from actors.kernel.handlers import Handler
     from actors.kernel.ports import Answerable
+    from actors.kernel.waits import Holder
 
 USER_BOUND: Final = 1_024  # messages
 USER_BYTES: Final = 16 * 1024 * 1024
@@ -45,7 +47,8 @@ MESSAGE_LIMIT: Final = 1024 * 1024  # bytes; the wire's frame limit holds locall
 SMALL: Final = 256  # what a message without text or bytes counts
 CONTROL_RUN: Final = 16  # CONTROL messages before one USER message is served
 
-_LOCK = threading.Lock()  # leaf; guards `bytes_in` (large messages only) and the making of lanes
+# leaf; guards `bytes_in` (large messages only), the slots, and the making of lanes
+_LOCK = keep_over_forks(threading.Lock())
 
 
 class Envelope:
@@ -99,6 +102,7 @@ class Mailbox(abc.ABC):
         "bytes_out",
         "control",
         "dispatcher",
+        "keeper",
         "room",
         "scheduled",
         "sealed",
@@ -119,6 +123,7 @@ class Mailbox(abc.ABC):
         # senders that wait for room, in the order they came; a dict, so that one may leave
         self.room: dict[Callable[[], object], bool] | None = None
         self.slots: dict[Slot, object] | None = None  # the newest message per key; under _LOCK
+        self.keeper: Holder | None = None  # the handler or hook that keeps it shut; see `waits`
         self.scheduled = True  # held; see `release`
         self.sealed = False
         self.bytes_in = 0  # beyond SMALL per message; under _LOCK
@@ -132,12 +137,12 @@ class Mailbox(abc.ABC):
         """Queue a message or say at once why not.
 
         Raises:
-            ActorDead: the mailbox is sealed.
+            ActorDead, ForkedProcess: the mailbox is sealed.
             MailboxFull: the lane has no room for it.
             MessageTooBig: it counts more than 1 MiB.
         """
         if self.sealed:
-            raise ActorDead(self.address, type(message).__qualname__)
+            raise self.gone(type(message).__qualname__)
         size = local_size(message)
         lane, bound = self.user, self.bound
         if self.sorts:
@@ -284,6 +289,10 @@ class Mailbox(abc.ABC):
                 except IndexError:  # another thread took the last one
                     break
                 yield self.redeem(item) if type(item) is Slot else item
+
+    @abc.abstractmethod
+    def gone(self, what: str) -> KernelError:
+        """Why a sealed box does not take `what`."""
 
     @abc.abstractmethod
     def handler_of(self, kind: type) -> Handler | None:

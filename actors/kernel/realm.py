@@ -7,12 +7,15 @@ O(1), so stopping n actors costs n.
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from actors.kernel.counters import Audit, Counts, LoopCount
-from actors.kernel.errors import NameTaken
+from actors.kernel.errors import ForkedProcess, NameTaken
+from actors.kernel.forks import FORKS
 from actors.kernel.letters import DeadLetter, DeadLetters, DeadReason
 from actors.kernel.messages import Down
 from transport.address import Address
@@ -39,6 +42,9 @@ class Resident(Protocol):
     def in_flight(self) -> int:
         """Messages queued or being handled."""
 
+    def lost_in_fork(self) -> None:
+        """Take nothing more: this is a child process, and the loops are not in it."""
+
 
 class Realm:
     """Owner of the actors of one `ActorSystem`. Any thread may call it."""
@@ -51,11 +57,23 @@ class Realm:
         self.loop_counts = {scheduler.dispatcher(name): LoopCount() for name in LOOPS}
         self.letters = DeadLetters()
         self.actors: dict[str, Resident] = {}  # the living by path, in start order
+        self._born = FORKS.generation
         self.closing = False  # no actor without a parent starts any more
         self._numbers: defaultdict[str, itertools.count[int]] = defaultdict(
             lambda: itertools.count(1)
         )
         self._lock = threading.Lock()  # leaf; numbers only
+        _realms.add(self)
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process was forked from the one in which the actors run."""
+        return self._born != FORKS.generation
+
+    def check_process(self) -> None:
+        """Raise ForkedProcess if this process is not the one in which the actors run."""
+        if self.forked:
+            raise ForkedProcess(self.name)
 
     def address(self, path: str) -> str:
         """The address of the actor at `path`, unique among the living of this system."""
@@ -96,16 +114,18 @@ class Realm:
         if self.actors.get(path) is resident:
             del self.actors[path]
 
-    def dead(self, address: str, reason: DeadReason, message: object) -> None:
-        """File a message that ended nowhere."""
-        letter = DeadLetter(address, reason, message, self.scheduler.clock.wall_ms())
+    def dead(
+        self, address: str, reason: DeadReason, message: object, *, told: bool = False
+    ) -> None:
+        """File a message that ended nowhere; `told`: somebody asked, and was answered with it."""
+        letter = DeadLetter(address, reason, message, self.scheduler.clock.wall_ms(), told)
         expected = type(message) is Down and reason in ("dead", "shutdown")
         self.letters.add(letter, expected=expected)
 
     def refused(self, address: str, reason: DeadReason, message: object) -> None:
         """Keep a message whose sender was told that it was not delivered, for looking."""
-        letter = DeadLetter(address, reason, message, self.scheduler.clock.wall_ms())
-        self.letters.add(letter, ended=False)
+        at_ms = self.scheduler.clock.wall_ms()
+        self.letters.add(DeadLetter(address, reason, message, at_ms, told=True), ended=False)
 
     def audit(self) -> Audit:
         """Count where every message ended; exact when nothing is moving."""
@@ -122,3 +142,15 @@ class Realm:
             ambiguous=0,
             in_flight=in_flight,
         )
+
+
+_realms: WeakSet[Realm] = WeakSet()
+
+
+def _lose_actors() -> None:
+    for realm in tuple(_realms):
+        for resident in realm.actors.copy().values():
+            resident.lost_in_fork()
+
+
+os.register_at_fork(after_in_child=_lose_actors)

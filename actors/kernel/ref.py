@@ -281,6 +281,7 @@ class ActorRef(pykka.ActorRef[A]):
 
     def _stop(self, drain: bool, done: Callable[[], object]) -> None:
         cell = self._cell
+        cell.check_process()
         cell.post(lambda: cell.request_stop("shutdown", drain=drain, done=done))
 
     def _at(self, expires: float) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, get_args
 
 if TYPE_CHECKING:
     from actors.kernel.ports import LoopName
@@ -21,6 +21,9 @@ C = TypeVar("C")
 Restart = Literal["permanent", "transient", "temporary"]
 Strategy = Literal["one_for_one", "rest_for_one", "one_for_all"]
 Exhausted = Literal["escalate", "stop"]
+RESTARTS: Final = get_args(Restart)
+STRATEGIES: Final = get_args(Strategy)
+EXHAUSTIONS: Final = get_args(Exhausted)
 
 
 @dataclass(frozen=True)  # slots would break ChildSpec[Counter](…): python/cpython#90562
@@ -64,14 +67,12 @@ class ChildSpec(Generic[A]):
     mailbox: int = 1024
 
     def __post_init__(self) -> None:
-        for field_name, value, words in (
-            ("restart", self.restart, get_args(Restart)),
-            ("strategy", self.strategy, get_args(Strategy)),
-            ("exhausted", self.exhausted, get_args(Exhausted)),
+        if not (
+            self.restart in RESTARTS
+            and self.strategy in STRATEGIES
+            and self.exhausted in EXHAUSTIONS
         ):
-            if value not in words:
-                near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.0)[0]
-                raise ValueError(f"{field_name} {value!r} is not known; did you mean {near!r}?")
+            self._refuse_word()
         if self.intensity < 0 or self.period_s <= 0:
             raise ValueError(f"intensity {self.intensity} in {self.period_s} s is no budget")
         if self.mailbox < 1:
@@ -83,6 +84,18 @@ class ChildSpec(Generic[A]):
                 f"back-off {self.backoff_s} to {self.backoff_cap_s} s and shutdown "
                 f"{self.shutdown_s} s cannot be negative"
             )
+
+    def _refuse_word(self) -> NoReturn:
+        for name, words in (
+            ("restart", RESTARTS),
+            ("strategy", STRATEGIES),
+            ("exhausted", EXHAUSTIONS),
+        ):
+            value = getattr(self, name)
+            if value not in words:
+                break
+        near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.0)[0]
+        raise ValueError(f"{name}={value!r} is not known; did you mean {near!r}?")
 
     def make(self) -> A:
         """A fresh instance; whatever its `__init__` raises passes through."""
@@ -97,8 +110,9 @@ def companions(strategy: Strategy, siblings: Sequence[C], child: C) -> list[C]:
     """
     if strategy == "one_for_one" or child not in siblings:
         return []
-    first = siblings.index(child) + 1 if strategy == "rest_for_one" else 0
-    return [each for each in siblings[first:] if each is not child]
+    place = siblings.index(child)
+    earlier = siblings[:place] if strategy == "one_for_all" else ()
+    return [*earlier, *siblings[place + 1 :]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel.counters import Counts
 from actors.kernel.current import ON_LOOP
-from actors.kernel.errors import ActorDead, MailboxFull
+from actors.kernel.errors import ActorDead, ForkedProcess, MailboxFull
+from actors.kernel.forks import FORKS
 from actors.kernel.future import ThreadReply
 from actors.kernel.logs import logger_for
 from actors.kernel.mailbox import Envelope
@@ -57,6 +58,9 @@ class ThreadInbox:
         self.leave: Callable[[], None] = lambda: None  # free the name
         self.owner: int | None = None  # the actor's own thread: it may not wait for room
         self.holder = Holder(self)
+        self.keeper: Holder | None = None
+        self.handling = ""  # class of the message that is handled, for people
+        self._born = FORKS.generation
         self._ref_of = ref_of
         self._items: deque[Envelope | Stop] = deque()
         self._lock = threading.Lock()
@@ -70,14 +74,17 @@ class ThreadInbox:
         """The ref of the actor."""
         return self._ref_of()
 
-    @property
-    def holders(self) -> tuple[Holder, ...]:
-        """The handler that runs, if one does."""
-        return (self.holder,) if self._busy else ()
-
     def serves_aside(self, message: object) -> bool:
         """One message at a time, without exception."""
         return False
+
+    def check_process(self) -> None:
+        """Raise ForkedProcess if this process is not the one in which the actor runs."""
+        if self._born != FORKS.generation:
+            raise ForkedProcess(self.address)
+
+    def lost_in_fork(self) -> None:
+        """Nothing to do: every call checks the process, before it takes the lock."""
 
     # -- putting: any thread ----------------------------------------------------------------
 
@@ -86,8 +93,10 @@ class ThreadInbox:
 
         Raises:
             ActorDead: the actor has ended.
+            ForkedProcess: it runs in the process that this one was forked from.
             MailboxFull: no room within `wait_s` seconds.
         """
+        self.check_process()
         may_wait = ON_LOOP.dispatcher is None and threading.get_ident() != self.owner
         with self._lock:
             if may_wait and len(self._items) >= self.bound:
@@ -101,6 +110,7 @@ class ThreadInbox:
 
     def put_stop(self, reply: ThreadReply[bool] | None, *, overtake: bool) -> bool:
         """Queue a stop, which always finds room; False if the actor has ended already."""
+        self.check_process()
         with self._lock:
             if self.sealed:
                 return False
@@ -120,6 +130,8 @@ class ThreadInbox:
             item = self._items.popleft()
             if isinstance(item, Envelope):
                 self._busy = 1
+                self.keeper = self.holder
+                self.handling = type(item.message).__qualname__
             # half empty, so that a waiting thread is woken once per half inbox
             if 2 * len(self._items) <= self.bound:
                 self._room.notify_all()
@@ -128,6 +140,7 @@ class ThreadInbox:
     def done(self) -> None:
         """The item taken last has been handled."""
         self._busy = 0
+        self.keeper = None
 
     def seal(self) -> list[Envelope | Stop]:
         """Take nothing more; what was queued, oldest first."""

@@ -248,6 +248,7 @@ def launch_thread(
         StartFailed: `__init__` did not call `super().__init__()`.
         Exception: whatever `__init__` raises.
     """
+    realm.check_process()
     if realm.closing:
         raise KernelError(f"system {realm.name!r} is shutting down")
     path = realm.path_for(kind, name, None)

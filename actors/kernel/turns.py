@@ -58,14 +58,6 @@ class Turns(LifeCycle):
         self.aside: set[Turn] | None = None  # interleaving handlers
         self.then_idle: Callable[[], object] | None = None
 
-    @property
-    def holders(self) -> tuple[Holder, ...]:
-        """The handler or hook that keeps the mailbox shut, if there is one."""
-        turn, hook = self.turn, self.hook
-        if turn is not None:
-            return (turn,)
-        return (hook,) if hook is not None and not hook.over else ()
-
     # -- running ----------------------------------------------------------------------------
 
     def begin_turn(
@@ -75,7 +67,7 @@ class Turns(LifeCycle):
         turn = Turn(self, handler, item, message, reply)
         turn.coro = handler.call(self.actor, message)
         if not handler.interleave:
-            self.turn = turn
+            self.turn = self.keeper = turn
             if handler.stepped:
                 self.step(turn)
                 return
@@ -106,13 +98,13 @@ class Turns(LifeCycle):
                     )
                 )
         except StopIteration as stop:
-            self.turn = None
+            self.turn = self.keeper = None
             self.count.handled += 1
             if turn.reply is not None:
                 turn.reply.answer(stop.value)
             self._turn_ended()
         except BaseException as error:  # noqa: BLE001 - SystemExit too: it ends this actor only
-            self.turn = None
+            self.turn = self.keeper = None
             self.raised(error, turn.handler, turn.item, turn.message, turn.reply)
             self._turn_ended()
         else:
@@ -123,7 +115,7 @@ class Turns(LifeCycle):
 
     def _task_done(self, turn: Turn, task: asyncio.Task[Any]) -> None:
         if turn is self.turn:
-            self.turn = None
+            self.turn = self.keeper = None
         elif self.aside is not None and turn in self.aside:
             self.aside.discard(turn)
         else:
@@ -201,7 +193,7 @@ class Turns(LifeCycle):
         turns = list(self.aside or ())
         if self.turn is not None:
             turns.append(self.turn)
-        self.turn = None
+        self.turn = self.keeper = None
         self.aside = None
         for turn in turns:
             self._given_up(turn)
@@ -230,7 +222,7 @@ class Turns(LifeCycle):
         """Cancel the handlers that run; call `then` when they ended, or after `patience_s`."""
         turn = self.turn
         if turn is not None and turn.task is None:  # a stepped one ends where it waits
-            self.turn = None
+            self.turn = self.keeper = None
             self._given_up(turn)
         if self.turn is None and not self.aside:
             then()

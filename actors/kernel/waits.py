@@ -29,13 +29,13 @@ class Asked(Protocol):
 
 
 class Box(Protocol):
-    """A mailbox, as the graph sees it."""
+    """A mailbox, as the graph sees it; `keeper` is the holder that keeps it shut right now."""
 
     address: str
+    keeper: Holder | None
 
-    @property
-    def holders(self) -> tuple[Holder, ...]:
-        """Who keeps it shut right now."""
+    def check_process(self) -> None:
+        """Raise ForkedProcess in a fork of the process that it belongs to."""
 
     def serves_aside(self, message: object) -> bool:
         """Whether it handles `message` while a holder waits."""
@@ -57,25 +57,26 @@ def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
     Raises:
         AskCycle: nobody could ever answer; nothing is noted.
     """
-    if holder not in holder.box.holders or target.serves_aside(message):
+    box = holder.box
+    if box.keeper is not holder or target.serves_aside(message):
         return
+    reply.target = target
     asked = holder.asked
     if asked and asked[-1].done:
-        asked[:] = [each for each in asked if not each.done]
-    reply.target = target
+        asked[:] = [each for each in asked if not each.done] if len(asked) > 1 else ()
     asked.append(reply)
-    path = _way(target, holder.box)
+    if target is not box and target.keeper is None:  # nearly always
+        return
+    path = _way(target, box)
     if path is not None:
         asked.remove(reply)
-        raise AskCycle((holder.box.address, *path))
+        raise AskCycle((box.address, *path))
 
 
 def _way(start: Box, goal: Box) -> tuple[str, ...] | None:
     """Addresses from `start` to `goal` along the edges; None when there is no way."""
     if start is goal:
         return (goal.address,)
-    if not start.holders:  # nearly always
-        return None
     ways: list[tuple[Box, tuple[str, ...]]] = [(start, (start.address,))]
     seen = {id(start)}
     for box, path in ways:  # grows while it is walked: breadth first, so the path is a short one
@@ -89,7 +90,8 @@ def _way(start: Box, goal: Box) -> tuple[str, ...] | None:
 
 
 def _waits_for(box: Box) -> Iterator[Box]:
-    for holder in box.holders:
-        for reply in tuple(holder.asked):  # its own thread may change it
+    keeper = box.keeper
+    if keeper is not None:
+        for reply in tuple(keeper.asked):  # its own thread may change it
             if not reply.done and reply.target is not None:
                 yield reply.target

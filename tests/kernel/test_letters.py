@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import pytest
 
-from actors import ActorSystem
-from actors.kernel.errors import ActorDead, Unhandled
-from actors.kernel.letters import RING, DeadLetter, DeadLetters, DeadReason
-from tests.kernel.cast import Add, Counter, Note
+from actors import ActorSystem, ChildSpec
+from actors.kernel.errors import ActorDead, MailboxFull, NotRedeliverable, Unhandled, UnknownAddress
+from actors.kernel.letters import REASONS, RING, DeadLetter, DeadLetters, DeadReason
+from tests.kernel.cast import Add, Counter, Note, Total
 
 
 def letter(reason: Any = "dead", message: object = None) -> DeadLetter:
@@ -104,3 +104,85 @@ def test_a_message_to_a_dead_actor_is_rejected_and_no_letter(system: ActorSystem
 
     assert system.dead_letters.total == 0
     assert system.audit().rejected == 1
+
+
+# -- redelivery ---------------------------------------------------------------------------------
+
+
+def test_a_letter_that_nobody_handled_is_delivered_again(sim: ActorSystem) -> None:
+    counter = sim.start(Counter, 0, name="counter")
+    counter.tell(Add(n=2))
+    counter.stop()
+    (letter,) = sim.dead_letters
+
+    again = sim.start(Counter, 0, name="counter")
+    sim.redeliver(letter)
+
+    assert again.ask(Total()) == 2
+    assert list(sim.dead_letters) == []
+    audit = sim.audit()
+    assert (audit.sent, audit.dead_lettered) == (3, 1)
+    assert audit.balanced
+
+
+def test_a_letter_is_delivered_again_only_once(sim: ActorSystem) -> None:
+    counter = sim.start(Counter, 0, name="counter")
+    counter.tell(Add(n=2))
+    counter.stop()
+    (letter,) = sim.dead_letters
+    again = sim.start(Counter, 0, name="counter")
+    sim.redeliver(letter)
+
+    with pytest.raises(NotRedeliverable, match="not among the dead letters any more"):
+        sim.redeliver(letter)
+    assert again.ask(Total()) == 2
+
+
+def test_a_letter_to_nobody_stays(sim: ActorSystem) -> None:
+    counter = sim.start(Counter, 0, name="counter")
+    counter.tell(Add(n=2))
+    counter.stop()
+    (letter,) = sim.dead_letters
+
+    with pytest.raises(UnknownAddress):
+        sim.redeliver(letter)
+    assert list(sim.dead_letters) == [letter]
+
+
+def test_a_letter_that_finds_no_room_stays(sim: ActorSystem) -> None:
+    counter = sim.start(Counter, 0, name="counter")
+    counter.tell(Add(n=2))
+    counter.stop()
+    (letter,) = sim.dead_letters
+    again = sim.spawn(ChildSpec(Counter, name="counter", mailbox=1))
+    again.tell(Add(n=1))
+
+    with pytest.raises(MailboxFull):
+        sim.redeliver(letter)
+    assert list(sim.dead_letters) == [letter]
+    assert sim.audit().balanced
+
+
+def test_what_may_have_been_handled_or_was_refused_by_a_rule_is_not_delivered_again(
+    sim: ActorSystem,
+) -> None:
+    safe = set()
+    for reason in REASONS:
+        letter = DeadLetter("mob://sim/counter", reason, Add(), 0)
+        if letter.obstacle is None:
+            safe.add(reason)
+        else:
+            with pytest.raises(NotRedeliverable, match=f"the reason '{reason}' stands against"):
+                sim.redeliver(letter)
+
+    assert safe == {"no_such_actor", "dead", "sealed", "full", "unhandled", "shutdown"}
+
+
+def test_an_ask_whose_sender_was_told_is_not_delivered_again(sim: ActorSystem) -> None:
+    counter = sim.start(Counter, 0, name="counter")
+    with pytest.raises(Unhandled):
+        counter.ask(Note(text="x"))
+    (letter,) = sim.dead_letters
+
+    with pytest.raises(NotRedeliverable, match="its sender was told"):
+        sim.redeliver(letter)

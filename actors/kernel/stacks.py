@@ -1,0 +1,158 @@
+"""What every actor is doing right now: for a person who looks at a process that seems to hang.
+
+It only reads, from any thread, without a lock: what it shows of a running actor may be a moment
+old. Actors that have nothing to do are only counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.cell import Cell
+from actors.kernel.lifecycle import State
+from actors.kernel.realm import LOOPS
+from actors.kernel.thread_inbox import ThreadInbox
+from actors.kernel.turns import Turn
+
+if TYPE_CHECKING:
+    from actors.kernel.realm import Realm
+    from actors.kernel.waits import Holder
+
+FRAMES = 12  # innermost frames of a stack that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class ActorStack:
+    """One actor that has something to do.
+
+    Attributes:
+        state: Of its life: `new`, `running`, `waiting` (for its restart), `stopping`.
+        queued: Messages that wait in its mailbox.
+        handling: Class of the message that it handles, or the hook; "" for none.
+        waits_for: Addresses of the actors whose answers it waits for.
+        stack: Where its handler is, outermost call first; "" when that cannot be seen.
+    """
+
+    address: str
+    state: str
+    queued: int
+    handling: str
+    waits_for: tuple[str, ...]
+    stack: str
+
+    def __str__(self) -> str:
+        head = f"{self.address}  {self.state}, {self.queued} queued"
+        if self.handling:
+            head += f", handles {self.handling}"
+        if self.waits_for:
+            head += f", waits for {', '.join(self.waits_for)}"
+        return f"{head}\n{self.stack.rstrip()}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """All actors of a system at one moment."""
+
+    system: str
+    busy: tuple[ActorStack, ...]
+    idle: int
+    loops: tuple[tuple[str, str], ...]  # name of each loop, and where its thread is
+
+    def __str__(self) -> str:
+        parts = [f"system {self.system}: {len(self.busy)} actors busy, {self.idle} idle"]
+        parts += [f"loop {name}\n{stack.rstrip()}" for name, stack in self.loops]
+        return "\n\n".join([*parts, *map(str, self.busy)]) + "\n"
+
+
+def look(realm: Realm) -> Stacks:
+    """What the actors of `realm` are doing."""
+    frames = sys._current_frames()
+    found = [_look_at(each, frames) for each in realm.actors.copy().values()]
+    busy = tuple(each for each in found if each is not None)
+    loops = {name: realm.scheduler.dispatcher(name) for name in LOOPS}
+    return Stacks(
+        realm.name,
+        busy,
+        len(found) - len(busy),
+        tuple((name, _text(frames.get(loop.ident))) for name, loop in loops.items()),
+    )
+
+
+def _look_at(resident: object, frames: dict[int, FrameType]) -> ActorStack | None:
+    if isinstance(resident, Cell):
+        return _look_at_cell(resident, frames)
+    if isinstance(resident, ThreadInbox):
+        return _look_at_thread(resident, frames)
+    return None
+
+
+def _look_at_cell(cell: Cell, frames: dict[int, FrameType]) -> ActorStack | None:
+    queued = cell.waiting()
+    keeper = () if cell.keeper is None else (cell.keeper,)
+    holders = (*keeper, *(cell.aside or ()))
+    on_loop = cell.dispatcher.current is cell
+    if cell.state is State.RUNNING and not (queued or holders or on_loop):
+        return None
+    handling, stack = "", ""
+    if holders:
+        handling = ", ".join(map(_name_of, holders))
+        stack = "".join(map(_stack_of, holders))
+    elif on_loop:
+        handling = type(cell.dispatcher.message).__qualname__
+        stack = _text(frames.get(cell.dispatcher.ident))
+    return ActorStack(cell.address, cell.state.value, queued, handling, _targets(holders), stack)
+
+
+def _look_at_thread(inbox: ThreadInbox, frames: dict[int, FrameType]) -> ActorStack | None:
+    queued = inbox.in_flight()
+    holders = () if inbox.keeper is None else (inbox.keeper,)
+    if not queued:
+        return None
+    frame = frames.get(inbox.owner) if inbox.owner is not None else None
+    handling = inbox.handling if holders else ""
+    busy = len(holders)
+    waits = _targets(holders)
+    return ActorStack(inbox.address, "running", queued - busy, handling, waits, _text(frame))
+
+
+def _targets(holders: tuple[Holder, ...]) -> tuple[str, ...]:
+    return tuple(
+        reply.target.address
+        for holder in holders
+        for reply in tuple(holder.asked)
+        if not reply.done and reply.target is not None
+    )
+
+
+def _name_of(holder: Holder) -> str:
+    return type(holder.message).__qualname__ if isinstance(holder, Turn) else "a hook"
+
+
+def _stack_of(holder: Holder) -> str:
+    if not isinstance(holder, Turn):
+        return ""
+    coro = holder.coro
+    lines = traceback.StackSummary.from_list(list(_calls(coro)))
+    return "".join(lines.format()[-FRAMES:])
+
+
+def _calls(awaited: Any) -> Iterator[traceback.FrameSummary]:  # Any: coroutines, generators
+    """The chain of coroutines that wait for each other, outermost first."""
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        code: CodeType | None = getattr(frame, "f_code", None)
+        if frame is not None and code is not None:
+            yield traceback.FrameSummary(code.co_filename, frame.f_lineno, code.co_name)
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+        if isinstance(awaited, asyncio.Future):
+            return
+
+
+def _text(frame: FrameType | None) -> str:
+    return "" if frame is None else "".join(traceback.format_stack(frame)[-FRAMES:])
