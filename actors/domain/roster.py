@@ -114,6 +114,17 @@ class Roster:
             roster.apply(event)
         return roster
 
+    def copy(self) -> Roster:
+        """A roster of the same state that later events of this one do not change."""
+        twin = Roster()
+        twin.mob, twin.definition_digest, twin.phase = self.mob, self.definition_digest, self.phase
+        twin.next_fence, twin.revision = self.next_fence, self.revision
+        twin._members = self._members.copy()
+        twin._edges = self._edges.copy()
+        twin._managed = self._managed.copy()
+        twin._peers = {name: peers.copy() for name, peers in self._peers.items()}
+        return twin
+
     @property
     def members(self) -> Mapping[str, RosterEntry]:
         """The members by identity, in the order of spawning; a live, read-only view."""

@@ -14,13 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from actors.domain.edges import EdgeReport, UnwireOutcome, WireOutcome, classify, settle
+from actors.domain.edges import (
+    EdgeChanges,
+    EdgeReport,
+    UnwireOutcome,
+    WireOutcome,
+    classify,
+    settle,
+)
 from actors.domain.errors import MobError
 from actors.domain.events import MembersUnwired, MembersWired
 from actors.domain.wiring import desired_edges
 from actors.kernel.actor import Actor
 from actors.kernel.errors import KernelError
 from actors.kernel.handlers import handles
+from actors.roles.decisions import decide
 from actors.roles.messages import (
     Append,
     ChangeEdges,
@@ -84,8 +92,9 @@ class EdgeReconciler(Actor):
     @handles
     async def reconcile(self, message: ReconcileEdges) -> EdgeOutcome:
         """Classify, wire in one batch, then unwire; failures are in the report, never raised."""
-        desired = sorted(desired_edges(self._definition, self._roles))
-        changes = classify(desired, self._edges, self._managed, self._roles.keys())
+        # Nothing below changes meanwhile: this handler keeps the mailbox shut.
+        size = len(self._roles) + len(self._edges)
+        changes = await decide(self.realm.scheduler, size, self._classified)
         events: list[LedgerEvent] = []
         batch = None
         if changes.batch:
@@ -108,6 +117,10 @@ class EdgeReconciler(Actor):
             ]
         report, self._managed = settle(changes, batch, unwires)
         return EdgeOutcome(report=report, events=tuple(events))
+
+    def _classified(self) -> EdgeChanges:
+        desired = sorted(desired_edges(self._definition, self._roles))
+        return classify(desired, self._edges, self._managed, self._roles.keys())
 
     @handles(raises=(MobError,))
     async def change(self, message: ChangeEdges) -> EdgeOutcome:

@@ -24,7 +24,7 @@ from actors.domain.events import (
     MobCreated,
 )
 from actors.domain.identity import Incarnation, RuntimeId
-from actors.domain.planning import plan, spawned
+from actors.domain.planning import Plan, plan, spawned
 from actors.domain.reports import (
     ErrorDetail,
     MemberFailure,
@@ -41,6 +41,7 @@ from actors.kernel.logs import logger_for
 from actors.kernel.messages import Down
 from actors.kernel.supervision import ChildSpec
 from actors.roles.crew import Crew
+from actors.roles.decisions import IN_LINE, decide
 from actors.roles.ending import end
 from actors.roles.member import Member
 from actors.roles.memory import Memory
@@ -247,7 +248,7 @@ class Supervisor(Actor):
         self._check_open("reconcile")
         return await self._reconcile()
 
-    @handles
+    @handles(coalesce=True)
     async def nudge(self, message: Nudge) -> None:
         """Reconcile if anything has changed since there was nothing to do."""
         if self._draining or self._roster.revision == self._settled_at:
@@ -375,8 +376,7 @@ class Supervisor(Actor):
 
     async def _reconcile(self) -> ReconcileReport:
         """Carry out one plan, members first, then edges; one failure never stops the rest."""
-        now = self.realm.scheduler.clock.monotonic()
-        todo = plan(self._definition, self._roster, now)
+        todo = await self._plan()
         failures: list[MemberFailure] = []
         done: list[SpawnedMember] = []
         retired: list[str] = []
@@ -386,20 +386,19 @@ class Supervisor(Actor):
                 retired.append(identity)
             except (MobError, KernelError) as error:
                 failures.append(_failure(identity, "retire", error))
-        events = [
-            spawned(
-                self._definition,
-                self._roster,
-                each.identity,
-                each.profile,
-                labels=each.labels,
-                declared=True,
-                fence=self._register.next_fence(),
-            )
-            for each in todo.spawn
-        ]
-        for start in range(0, len(events), CHUNK):
-            chunk = events[start : start + CHUNK]
+        for start in range(0, len(todo.spawn), CHUNK):
+            chunk = [
+                spawned(
+                    self._definition,
+                    self._roster,
+                    each.identity,
+                    each.profile,
+                    labels=each.labels,
+                    declared=True,
+                    fence=self._register.next_fence(),
+                )
+                for each in todo.spawn[start : start + CHUNK]
+            ]
             try:
                 await self._register.commit(chunk)
             except (MobError, KernelError) as error:
@@ -422,6 +421,14 @@ class Supervisor(Actor):
             failures=tuple(failures),
             edges=edges,
         )
+
+    async def _plan(self) -> Plan:
+        """What to do; from a copy of the roster where that takes long (`join` changes it)."""
+        scheduler = self.realm.scheduler
+        now = scheduler.clock.monotonic()
+        size = len(self._roster.members) + len(self._definition.members) + len(self._roster.pairs)
+        roster = self._roster if size <= IN_LINE else self._roster.copy()
+        return await decide(scheduler, size, lambda: plan(self._definition, roster, now))
 
     async def _reconcile_edges(self) -> EdgeReport:
         outcome = await patiently(self._edges, ReconcileEdges())

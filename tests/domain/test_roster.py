@@ -334,3 +334,19 @@ def test_edges_are_a_read_only_set_that_follows_the_roster() -> None:
     assert view - edges("ab") == edges("bc")
     assert repr(view) == "{a -- b, b -- c}"
     assert not hasattr(view, "add")
+
+
+@given(HISTORIES)
+def test_a_copy_is_equal_and_does_not_change_with_its_original(history: list[LedgerEvent]) -> None:
+    half = len(history) // 2
+    roster = Roster.fold(history[:half])
+
+    twin = roster.copy()
+    before = roster.snapshot()
+    assert twin.snapshot() == before
+
+    for event in history[half:]:
+        roster.apply(event)
+
+    assert twin.snapshot() == before
+    assert roster.snapshot() == Roster.fold(history).snapshot()

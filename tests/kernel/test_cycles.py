@@ -232,10 +232,11 @@ def test_asks_of_a_gather_are_edges(sim: ActorSystem) -> None:
 
     async def both(_: Actor) -> tuple[object, object]:
         asks = (b.request(Call(back)), b.request(Call(print)))
-        first, second = await asyncio.gather(*asks, return_exceptions=True)
-        return first, second
+        found: list[object] = await asyncio.gather(*asks, return_exceptions=True)
+        return found[0], found[1]
 
-    first, second = a.ask(Call(both))
+    answers: tuple[object, object] = a.ask(Call(both))
+    first, second = answers
 
     assert isinstance(first, ActorFailed)
     assert first.error_type == "AskCycle"
