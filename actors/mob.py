@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from actors.domain.wiring import Edge
     from actors.kernel.ports import Scheduler
     from actors.kernel.ref import ActorRef
+    from actors.kernel.stacks import Stacks
 
 CALL_S: Final = 60.0  # for what the supervisor does; it waits for nobody longer than this
 R = TypeVar("R")
@@ -332,6 +333,10 @@ class Mob:
     def audit(self) -> AuditReport:
         """Where every message between the actors ended; exact when the mob is quiet."""
         return audit_report(self._parts.system.audit())
+
+    def stacks(self) -> Stacks:
+        """What every actor is doing right now; prints as text. Nothing is stopped."""
+        return self._parts.system.stacks()
 
     # -- ending -----------------------------------------------------------------------------
 

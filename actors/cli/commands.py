@@ -144,13 +144,32 @@ def doctor(
             help="Verify this store: a state directory or its ledger file. Its mob may run.",
         ),
     ] = None,
+    stacks: Annotated[
+        bool,
+        typer.Option(
+            "--stacks",
+            help="Print what every actor of a running mob is doing, and whom it waits for; "
+            "--store names its state directory.",
+        ),
+    ] = False,
     json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 - see `_debugging`
 ) -> int:
     """Check the installation and a ledger: no cursor missing, every hash in its chain.
 
     Without --store the state directories in .mob here are verified, if there are any.
+    --stacks looks at a mob that runs instead, and stops nothing.
     """
+    if stacks:
+        from actors.cli.stack_dump import ask_for_stacks
+
+        text = ask_for_stacks(store)
+
+        def write() -> int:
+            sys.stdout.write(text)
+            return DONE
+
+        return _printed(write)
     from actors.cli.doctor import examine, print_checks, print_document
 
     checks = examine(store)

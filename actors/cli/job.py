@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +31,7 @@ from actors.cli.failures import (
 )
 from actors.cli.foreground import Foreground, Interrupted
 from actors.cli.outcome import Outcome
+from actors.cli.stack_dump import StackDump
 from actors.cli.summary import print_summary
 from actors.domain.events import MemberHeld
 from actors.domain.tables import printable
@@ -141,11 +142,12 @@ class _Run:
     def carry_out(self) -> Outcome | None:
         """The outcome; None if the run was interrupted (and drained)."""
         began = time.monotonic()
-        with Foreground(self._on_signal) as foreground:
+        with Foreground(self._on_signal) as foreground, ExitStack() as dump:
             mob = foreground.run(self._launch, leave=False)
             result: TurnResult | None = None
             failure: Exception | None = None
             try:
+                dump.enter_context(StackDump(mob.stacks, mob.state_dir))
                 self._display.watch(mob)
                 try:
                     result = foreground.run(lambda: self._work(mob), leave=True)

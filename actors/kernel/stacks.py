@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from actors.kernel.thread_inbox import ThreadInbox
 from actors.kernel.turns import Turn
 
 if TYPE_CHECKING:
+    from actors.kernel.dispatch import Dispatcher
     from actors.kernel.realm import Realm
     from actors.kernel.waits import Holder
 
+SHOWN = 100  # tasks, and threads
 FRAMES = 12  # innermost frames of a stack that are shown
 
 
@@ -63,11 +66,15 @@ class Stacks:
     busy: tuple[ActorStack, ...]
     idle: int
     loops: tuple[tuple[str, str], ...]  # name of each loop, and where its thread is
+    tasks: tuple[tuple[str, str], ...]  # on the loops, of no handler: turns, background work
+    threads: tuple[tuple[str, str], ...]  # the other threads of the process
 
     def __str__(self) -> str:
         parts = [f"system {self.system}: {len(self.busy)} actors busy, {self.idle} idle"]
-        parts += [f"loop {name}\n{stack.rstrip()}" for name, stack in self.loops]
-        return "\n\n".join([*parts, *map(str, self.busy)]) + "\n"
+        parts += map(str, self.busy)
+        for kind, found in (("loop", self.loops), ("task", self.tasks), ("thread", self.threads)):
+            parts += [f"{kind} {name}\n{stack.rstrip()}" for name, stack in found]
+        return "\n\n".join(parts) + "\n"
 
 
 def look(realm: Realm) -> Stacks:
@@ -76,12 +83,34 @@ def look(realm: Realm) -> Stacks:
     found = [_look_at(each, frames) for each in realm.actors.copy().values()]
     busy = tuple(each for each in found if each is not None)
     loops = {name: realm.scheduler.dispatcher(name) for name in LOOPS}
+    shown: set[int | None] = {loop.ident for loop in loops.values()}
+    shown |= {each.owner for each in realm.actors.copy().values() if isinstance(each, ThreadInbox)}
     return Stacks(
         realm.name,
         busy,
         len(found) - len(busy),
         tuple((name, _text(frames.get(loop.ident))) for name, loop in loops.items()),
+        tuple(_tasks(set(loops.values()), realm))[:SHOWN],
+        tuple(_threads(frames, shown))[:SHOWN],
     )
+
+
+def _tasks(loops: set[Dispatcher], realm: Realm) -> Iterator[tuple[str, str]]:
+    """Tasks that are no handler: those are shown with their actors."""
+    cells = [each for each in realm.actors.copy().values() if isinstance(each, Cell)]
+    handlers = {
+        turn.task for cell in cells for turn in (cell.turn, *(cell.aside or ())) if turn is not None
+    }
+    for loop in loops:
+        for task in loop.tasks():
+            if task not in handlers:
+                yield task.get_name(), _chain(task.get_coro())
+
+
+def _threads(frames: dict[int, FrameType], shown: set[int | None]) -> Iterator[tuple[str, str]]:
+    for thread in threading.enumerate():
+        if thread.ident is not None and thread.ident not in shown:
+            yield thread.name, _text(frames.get(thread.ident))
 
 
 def _look_at(resident: object, frames: dict[int, FrameType]) -> ActorStack | None:
@@ -137,7 +166,10 @@ def _name_of(holder: Holder) -> str:
 def _stack_of(holder: Holder) -> str:
     if not isinstance(holder, Turn):
         return ""
-    coro = holder.coro
+    return _chain(holder.coro)
+
+
+def _chain(coro: object) -> str:
     lines = traceback.StackSummary.from_list(list(_calls(coro)))
     return "".join(lines.format()[-FRAMES:])
 

@@ -78,6 +78,24 @@ class DirectoryLock:
         os.close(fd)
 
 
+def holder_of(state_dir: Path) -> int | None:
+    """The pid of the process that holds a state directory; None when nobody does.
+
+    It takes nothing: the lock is only tried, in a shared way that another look may share.
+    """
+    try:
+        fd = os.open(state_dir / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _pid_in(fd)
+    finally:
+        os.close(fd)
+    return None
+
+
 def _pid_in(fd: int) -> int | None:
     text = os.pread(fd, 32, 0).strip()
     return int(text) if text.isdigit() else None
