@@ -211,7 +211,8 @@ def launch(
     else:
         dispatcher = parent.dispatcher
     cell = Cell(kind.handler_table, realm, path, spec, dispatcher, parent, sorts=kind.sorts)
-    cell.starter = starter
+    if starter is not None:
+        cell.starters = [starter]
     if spec.restart != "temporary":
         cell.maker = lambda: _make(cell)
     realm.enter(path, cell)

@@ -174,7 +174,8 @@ class Cell(Turns):
         return None
 
     def _expired(self, item: Envelope) -> bool:
-        if item.deadline is None or self.realm.scheduler.clock.monotonic() <= item.deadline:
+        now = self.realm.scheduler.clock.monotonic()
+        if item.deadline is None or now <= item.deadline or self.dispatcher.patient:
             return False
         self.realm.dead(self.address, "expired", item.message, told=item.reply is not None)
         if item.reply is not None:

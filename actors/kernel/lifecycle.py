@@ -32,7 +32,7 @@ from actors.kernel.supervision import Again, ChildSpec, GiveUp, RestartLog
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
     from actors.kernel.dispatch import Dispatcher
-    from actors.kernel.future import ThreadReply
+    from actors.kernel.ports import Answerable
     from actors.kernel.realm import Realm
 
 logger = logger_for(__name__)
@@ -59,7 +59,7 @@ class LifeCycle(Bonds):
         "log",
         "maker",
         "parked",
-        "starter",
+        "starters",
         "state",
         "stop_reason",
         "up",
@@ -82,7 +82,7 @@ class LifeCycle(Bonds):
         self.hook: HookRun | None = None
         self.enders: list[Callable[[], object]] | None = None
         self.log: RestartLog | None = None
-        self.starter: ThreadReply[bool] | None = None
+        self.starters: list[Answerable] | None = None  # who waits for it to be up
         self.stop_reason: DownReason = "normal"
         self.group: RestartGroup | None = None  # of its children
         self.parked: list[Callable[[], object]] | None = None  # who waits for it to be down
@@ -108,6 +108,16 @@ class LifeCycle(Bonds):
         self.stop_children(lambda: self._end("failed", text))
         self.release()
 
+    def when_started(self, starter: Answerable) -> None:
+        """Answer True when it runs, or with StartFailed when it cannot, or has ended."""
+        if self.state is State.RUNNING:
+            starter.resolve(True, None)
+        elif self.state in (State.STOPPING, State.DEAD) and self.parked is None:
+            why = self.ended[1] if self.ended is not None else None
+            starter.resolve(None, StartFailed(self.address, "Stopped", why or "it has ended"))
+        else:
+            self.starters = [*(self.starters or ()), starter]
+
     def _start(self) -> None:
         if self.state is State.NEW and self.actor is not None:  # not stopped before it began
             self.hook = HookRun(self, self._started, self._start_failed)
@@ -132,8 +142,8 @@ class LifeCycle(Bonds):
             self._failed_life(error)
 
     def _answer_starter(self, error: StartFailed | None) -> None:
-        starter, self.starter = self.starter, None
-        if starter is not None:
+        starters, self.starters = self.starters, None
+        for starter in starters or ():
             starter.resolve(error is None, error)
 
     # -- failing and starting again ---------------------------------------------------------
@@ -354,6 +364,7 @@ class LifeCycle(Bonds):
         self.maker = None
         self.cancel_timers()
         self.realm.leave(self.path, self)
+        self._answer_starter(StartFailed(self.address, "Stopped", error or "it has ended"))
         self.flush()
         self.wake_senders()
         self.tell_watchers()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import random
 import sys
 import threading
@@ -67,6 +68,11 @@ def _switch_as_before() -> None:
             sys.setswitchinterval(found)
 
 
+def debugging() -> bool:
+    """Whether MOB_DEBUG is set: a person looks, so deadlines are lifted (design §11)."""
+    return os.environ.get("MOB_DEBUG", "") not in ("", "0")
+
+
 def new_loop() -> asyncio.AbstractEventLoop:
     """An event loop, uvloop's where it is installed (extra `fast`, about 10 % faster)."""
     with contextlib.suppress(ImportError):
@@ -93,6 +99,7 @@ class LoopThreads:
         self._threads: list[threading.Thread] = []
         for loop_name in LOOPS:
             dispatcher = Dispatcher(loop_name, new_loop(), self.clock)
+            dispatcher.patient = debugging()
             thread = threading.Thread(
                 target=self._run, args=(dispatcher,), name=f"{name}-{loop_name}", daemon=True
             )

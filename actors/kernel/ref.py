@@ -187,6 +187,8 @@ class ActorRef(pykka.ActorRef[A]):
         self._put_ask(message, reply, expires, holder)
         if not block:
             return reply
+        if cell.dispatcher.patient:
+            timeout = None
         return reply.get(timeout=ASK_TIMEOUT_S if timeout == DEFAULT else timeout)
 
     def stop(self, *, block: bool = True, timeout: float | None = None, drain: bool = False) -> Any:
@@ -266,6 +268,27 @@ class ActorRef(pykka.ActorRef[A]):
         except BaseException:  # also who is cancelled while it waits for room has not sent
             cell.realm.counts.rejected.bump()
             raise
+
+    async def started(self, *, timeout: float | None = ASK_TIMEOUT_S) -> None:
+        """Wait until it is up: `on_start` is done. So children start one after the other.
+
+        Raises:
+            StartFailed: `on_start` raised (it may be tried again, as its spec says), or it ended.
+            AskTimeout: it is not up within `timeout` seconds.
+        """
+        cell = self._cell
+        cell.check_process()
+        home = ON_LOOP.dispatcher
+        if home is None:
+            answer: ThreadReply[bool] = ThreadReply(cell.realm.scheduler, cell.address)
+            cell.post(lambda: cell.when_started(answer))
+            await within(answer, timeout)
+            return
+        reply: Reply[bool] = Reply(home, cell.address)
+        cell.post(lambda: cell.when_started(reply))
+        if timeout is not None:
+            home.expect(reply, timeout)
+        await reply
 
     async def stopped(self, *, drain: bool = False) -> None:
         """Stop the actor and wait for its end."""

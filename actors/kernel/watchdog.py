@@ -20,12 +20,14 @@ from actors.kernel.logs import logger_for
 
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
+    from actors.kernel.ports import LoopName
     from actors.kernel.realm import Realm
 
 logger = logger_for(__name__)
 
 SYSTEM_BUDGET_S: Final = 0.05  # design §4
 MEMBER_BUDGET_S: Final = 0.5  # members may think; a held member loop only delays members
+DEBUG_SHARE: Final = 0.2  # of the budgets while MOB_DEBUG is set: more handlers are named
 LOOK_S: Final = 0.02
 
 
@@ -41,10 +43,12 @@ class Watchdog:
     ) -> None:
         self._realm = realm
         scheduler = realm.scheduler
-        self._views = [
-            _View(scheduler.dispatcher("system"), system_budget_s),
-            _View(scheduler.dispatcher("member"), member_budget_s),
-        ]
+        budgets: dict[LoopName, float] = {"system": system_budget_s, "member": member_budget_s}
+        self._views = []
+        for name, budget_s in budgets.items():
+            dispatcher = scheduler.dispatcher(name)
+            share = DEBUG_SHARE if dispatcher.patient else 1.0
+            self._views.append(_View(dispatcher, budget_s * share))
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"{realm.name}-watchdog", daemon=True

@@ -27,7 +27,7 @@ class AskPrice(Request[int], tag="test.ask_price"):
     pass
 
 
-class Urgent(Message, tag="test.urgent"):
+class Urgent(Message, tag="test.urgent_level"):
     n: int
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from actors import Actor, ActorSystem, ChildSpec, Down, Message, Request, handles
-from actors.kernel.errors import Interrupted
+from actors.kernel.errors import ActorFailed, AskTimeout, Interrupted, StartFailed
 from actors.kernel.ref import ActorRef
 from actors.kernel.simulation import SimulatedWorld
 from actors.kernel.supervision import Restart, Strategy, companions
@@ -462,3 +463,79 @@ def test_an_unknown_word_in_a_spec_names_the_nearest(field: str, value: str, nea
 
     with pytest.raises(ValueError, match=f"{field}='{value}' is not known; did you mean '{near}'"):
         ChildSpec(Worker, **options)
+
+
+# -- ordered start ------------------------------------------------------------------------------
+
+
+def test_children_start_one_after_the_other_when_their_parent_awaits_each(
+    world: SimulatedWorld, sim: ActorSystem
+) -> None:
+    log: list[str] = []
+
+    class Slow(Worker):
+        async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
+            self.log.append(f"starting {self.word}")
+            await asyncio.sleep(1.0)
+            self.log.append(f"+{self.word}")
+
+    class Top(Actor):
+        async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
+            for word in "ab":
+                await self.spawn(ChildSpec(Slow, (log, word), name=word)).started()
+
+    sim.start(Top, wait=True)
+
+    assert log == ["starting a", "+a", "starting b", "+b"]
+
+
+@pytest.mark.parametrize("restart", RESTARTS)
+def test_who_waits_for_a_child_that_cannot_start_is_told(
+    world: SimulatedWorld, sim: ActorSystem, restart: Restart
+) -> None:
+    class Broken(Actor):
+        def on_start(self) -> None:
+            raise ValueError("no database")
+
+    found: list[str] = []
+
+    class Top(Actor):
+        async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
+            ref = self.spawn(ChildSpec(Broken, restart=restart, exhausted="stop"))
+            for _ in range(2):
+                try:
+                    await ref.started()
+                except StartFailed as error:
+                    found.append(str(error))
+
+    sim.start(Top, name="top", wait=True)
+
+    assert len(found) == 2
+    assert "could not start" in found[0]
+    assert "no database" in found[0]
+
+
+def test_who_waits_for_an_actor_that_was_stopped_is_told(sim: ActorSystem) -> None:
+    ref = sim.start(Puppet)
+    ref.stop()
+
+    async def wait(_: Actor) -> None:
+        await ref.started()
+
+    with pytest.raises(ActorFailed, match="could not start: Stopped"):
+        sim.start(Puppet).ask(Call(wait))
+
+
+def test_a_start_is_awaited_on_any_loop_and_not_for_ever(system: ActorSystem) -> None:
+    gate = threading.Event()
+
+    class Slow(Actor):
+        def on_start(self) -> None:
+            gate.wait(10)
+
+    ref = system.start(Slow)
+    with pytest.raises(AskTimeout):
+        asyncio.run(ref.started(timeout=0.01))
+    gate.set()
+
+    asyncio.run(ref.started(timeout=10))
