@@ -6,7 +6,7 @@ are their twins for code that runs on a loop.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, cast, overload
 
 import pykka
@@ -31,6 +31,20 @@ R = TypeVar("R")
 
 ASK_TIMEOUT_S: Final = 30.0
 DEFAULT: Final = -1.0  # the caller named no timeout
+
+
+class Sent:
+    """An awaitable that has nothing left to wait for."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        return _NOTHING
+
+
+SENT: Final = Sent()
+# Exhausted, for ever: awaiting it goes on at once. What asyncio asks of it, an iterator does.
+_NOTHING: Final = cast("Generator[None, None, None]", iter(()))
 
 
 class Stopped:
@@ -254,17 +268,29 @@ class ActorRef(pykka.ActorRef[A]):
             home.expect(reply, timeout)
         return reply
 
-    async def send(
+    def send(
         self, message: object, *, timeout: float = ASK_TIMEOUT_S, expires: float | None = None
-    ) -> None:
-        """As `tell`, but waits up to `timeout` seconds for room. Raises what `tell` raises."""
+    ) -> Awaitable[None]:
+        """As `tell`, but the result waits up to `timeout` seconds for room: await it.
+
+        Raises what `tell` raises; where there is room it is sent already, which costs no coroutine.
+        """
         cell = self._cell
         at = None if expires is None else self._at(expires)
         cell.bump()
         try:
-            await put_with_room(
-                cell, message, lambda: cell.put(message, None, at), cell.realm.scheduler, timeout
-            )
+            cell.put(message, None, at)
+        except MailboxFull:
+            return self._send_later(message, timeout, at)
+        except BaseException:
+            cell.realm.counts.rejected.bump()
+            raise
+        return SENT
+
+    async def _send_later(self, message: object, timeout: float, at: float | None) -> None:
+        cell = self._cell
+        try:
+            await put_with_room(cell, message, lambda: cell.put(message, None, at), timeout)
         except BaseException:  # also who is cancelled while it waits for room has not sent
             cell.realm.counts.rejected.bump()
             raise

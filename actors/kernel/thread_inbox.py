@@ -66,6 +66,7 @@ class ThreadInbox:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._room = threading.Condition(self._lock)
+        self._wakers: dict[Callable[[], object], bool] = {}  # of senders on loops; in their order
         self._watchers: list[Bonds] = []
         self._busy = 0
 
@@ -108,6 +109,19 @@ class ThreadInbox:
             self._items.append(Envelope(message, reply))
             self._filled.notify()
 
+    def when_room(self, message: object, wake: Callable[[], object]) -> None:
+        """Call `wake` (any thread) when to try `message` again, or on sealing."""
+        with self._lock:
+            if not self.sealed and len(self._items) >= self.bound:
+                self._wakers[wake] = True
+                return
+        wake()
+
+    def forget_room(self, wake: Callable[[], object]) -> None:
+        """Undo `when_room`, for who waits no longer; any thread, also after the call."""
+        with self._lock:
+            self._wakers.pop(wake, None)
+
     def put_stop(self, reply: ThreadReply[bool] | None, *, overtake: bool) -> bool:
         """Queue a stop, which always finds room; False if the actor has ended already."""
         self.check_process()
@@ -133,9 +147,10 @@ class ThreadInbox:
                 self.keeper = self.holder
                 self.handling = type(item.message).__qualname__
             # half empty, so that a waiting thread is woken once per half inbox
-            if 2 * len(self._items) <= self.bound:
-                self._room.notify_all()
-            return item
+            wakers = self._open_doors() if 2 * len(self._items) <= self.bound else ()
+        for wake in wakers:
+            wake()
+        return item
 
     def done(self) -> None:
         """The item taken last has been handled."""
@@ -148,8 +163,17 @@ class ThreadInbox:
             self.sealed = True
             left = list(self._items)
             self._items.clear()
-            self._room.notify_all()
-            return left
+            wakers = self._open_doors()
+        for wake in wakers:
+            wake()
+        return left
+
+    def _open_doors(self) -> tuple[Callable[[], object], ...]:
+        """Let waiting threads go on; the calls for those who wait on a loop."""
+        self._room.notify_all()
+        wakers = tuple(self._wakers)
+        self._wakers.clear()
+        return wakers
 
     def in_flight(self) -> int:
         """Messages queued or being handled, without stops."""

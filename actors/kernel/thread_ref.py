@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import pykka
 
 from actors.kernel.current import HOLDER, ON_LOOP
-from actors.kernel.errors import KernelError, WouldDeadlock
+from actors.kernel.errors import KernelError, MailboxFull, WouldDeadlock
 from actors.kernel.future import Reply, ThreadReply
-from actors.kernel.ref import ASK_TIMEOUT_S
+from actors.kernel.ref import ASK_TIMEOUT_S, SENT
 from actors.kernel.thread_inbox import ROOM_S, ThreadInbox
-from actors.kernel.waiting import within
+from actors.kernel.waiting import put_with_room, within
 from actors.kernel.waits import Holder, note
 from transport.message import Request
 
@@ -117,6 +117,25 @@ class ThreadRef(pykka.ActorRef[A]):
         if timeout is not None and not reply.done:
             home.expect(reply, timeout)
         return reply
+
+    def send(self, message: object, *, timeout: float = ASK_TIMEOUT_S) -> Awaitable[None]:
+        """As `tell`, but the result waits up to `timeout` seconds for room: await it."""
+        try:
+            self._put(message, None, 0.0)
+        except MailboxFull:
+            return self._send_later(message, timeout)
+        except BaseException:
+            self.actor_inbox.counts.rejected.bump()
+            raise
+        return SENT
+
+    async def _send_later(self, message: object, timeout: float) -> None:
+        inbox = self.actor_inbox
+        try:
+            await put_with_room(inbox, message, lambda: inbox.put(message, None, 0.0), timeout)
+        except BaseException:  # also who is cancelled while it waits for room has not sent
+            inbox.counts.rejected.bump()
+            raise
 
     async def stopped(self, *, drain: bool = True) -> None:
         """Stop the actor and wait for its end."""

@@ -43,17 +43,18 @@ def put_when_room(
     """
     if ON_LOOP.dispatcher is not None:
         raise WouldDeadlock(f"waiting for room in {box.address}")
-    until = scheduler.clock.monotonic() + timeout
-    while (left := _try(put, scheduler, until)) is not None:
+    now = scheduler.clock.monotonic
+    until = now() + timeout
+    while (left := _try(put, now, until)) is not None:
         _block(box, message, scheduler, left)
 
 
-def _try(put: Callable[[], None], scheduler: Scheduler, until: float) -> float | None:
+def _try(put: Callable[[], None], now: Callable[[], float], until: float) -> float | None:
     """The seconds left to wait for room; None when `put` succeeded. Raises as `put_when_room`."""
     try:
         put()
     except MailboxFull:
-        left = until - scheduler.clock.monotonic()
+        left = until - now()
         if left <= 0:
             raise
         return left
@@ -77,19 +78,19 @@ async def put_with_room(
     box: Box,
     message: object,
     put: Callable[[], None],
-    scheduler: Scheduler,
     timeout: float,
 ) -> None:
     """As `put_when_room`, on an event loop (one of ours or any other)."""
-    until = scheduler.clock.monotonic() + timeout
-    while (left := _try(put, scheduler, until)) is not None:
-        await _room(box, message, scheduler, left)
+    now = asyncio.get_running_loop().time
+    until = now() + timeout
+    while (left := _try(put, now, until)) is not None:
+        await _room(box, message, left)
 
 
-async def _room(box: Box, message: object, scheduler: Scheduler, timeout: float) -> None:
+async def _room(box: Box, message: object, timeout: float) -> None:
     home = ON_LOOP.dispatcher
     if home is None:
-        gate: ThreadReply[None] = ThreadReply(scheduler, box.address)
+        gate: ThreadReply[None] = ThreadReply(None, box.address)
 
         def open_gate() -> None:
             gate.resolve(None, None)

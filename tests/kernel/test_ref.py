@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pykka
 import pytest
 
-from actors import Actor, ActorSystem, handles
+from actors import Actor, ActorSystem, ThreadActor, handles
 from actors.kernel.errors import (
     ActorDead,
     ActorFailed,
@@ -494,3 +495,89 @@ def test_errors_that_cannot_print_themselves_are_described() -> None:
 
     assert describe(Mute()) == "<unprintable>"
     assert len(describe(ValueError("x" * 1_000))) == 500
+
+
+# -- send to a thread actor ---------------------------------------------------------------------
+
+
+class SlowThread(ThreadActor):
+    mailbox = 2
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def on_receive(self, message: object) -> object:
+        if message == "hold":
+            self.gate.wait(PATIENCE_S)
+        return message
+
+
+def test_send_to_a_thread_actor_waits_for_room_without_holding_the_loop(
+    system: ActorSystem,
+) -> None:
+    gate = threading.Event()
+    slow = system.start(SlowThread, gate)
+    held = slow.ask("hold", block=False)
+    ticks: list[int] = []
+
+    async def send(_: Actor) -> int:
+        for number in range(10):
+            await slow.send(number, timeout=PATIENCE_S)
+        return len(ticks)
+
+    sender, other = system.start(Puppet), system.start(Puppet)
+    answer = sender.ask(Call(send), block=False)
+    while len(ticks) < 3:  # the loop answers while the sender waits
+        other.ask(Call(lambda _: ticks.append(1)), timeout=PATIENCE_S)
+    gate.set()
+
+    assert answer.get(timeout=PATIENCE_S) == 3
+    held.get(timeout=PATIENCE_S)
+    slow.stop(timeout=PATIENCE_S)
+    assert system.audit().balanced
+
+
+def test_send_to_a_thread_actor_that_ends_meanwhile_says_so(system: ActorSystem) -> None:
+    gate = threading.Event()
+    slow = system.start(SlowThread, gate)
+    held = slow.ask("hold", block=False)
+    for number in range(2):
+        slow.tell(number)
+    began = threading.Event()
+
+    async def send(_: Actor) -> str:
+        waiting = slow.send("x", timeout=PATIENCE_S)
+        began.set()
+        try:
+            await waiting
+        except ActorDead:
+            return "dead"
+        return "sent"
+
+    answer = system.start(Puppet).ask(Call(send), block=False)
+    assert began.wait(PATIENCE_S)
+    slow.stop(block=False, drain=False)
+    gate.set()
+
+    assert answer.get(timeout=PATIENCE_S) in ("dead", "sent")
+    held.get(timeout=PATIENCE_S)
+    assert system.audit().balanced
+
+
+def test_send_to_a_thread_actor_gives_up_after_its_time(system: ActorSystem) -> None:
+    gate = threading.Event()
+    slow = system.start(SlowThread, gate)
+    held = slow.ask("hold", block=False)
+    for number in range(2):
+        slow.tell(number)
+
+    with pytest.raises(MailboxFull):
+        asyncio.run(_sent(slow))
+    gate.set()
+    held.get(timeout=PATIENCE_S)
+    assert not slow.actor_inbox._wakers
+
+
+async def _sent(ref: Any) -> None:
+    await ref.send("x", timeout=0.01)

@@ -92,11 +92,15 @@ def test_a_send_cancelled_on_a_foreign_loop_is_rejected(system: ActorSystem) -> 
 def test_senders_that_gave_up_are_forgotten(world: SimulatedWorld, sim: ActorSystem) -> None:
     sleeper, waiting = full(sim, world)
     ref = sleeper.actor_ref
+
+    async def send() -> None:
+        await ref.send(Note(text="x"), timeout=0.01)
+
     for _ in range(3):
         with pytest.raises(MailboxFull):
             ref.tell(Note(text="x"), timeout=0.01)
         with pytest.raises(MailboxFull):
-            world.run(ref.send(Note(text="x"), timeout=0.01))
+            world.run(send())
 
     assert waiting() == 0
     assert sim.audit().balanced
