@@ -17,6 +17,7 @@ from actors.system import ActorSystem
 from transport.message import FrozenMap, Message, Request
 
 if TYPE_CHECKING:
+    from actors.async_mob import AsyncMob
     from actors.mob import Mob
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Actor",
     "ActorSystem",
+    "AsyncMob",
     "ChildSpec",
     "Down",
     "FrozenMap",
@@ -36,7 +38,7 @@ __all__ = [
     "interleave",
 ]
 
-_LATER = {"Mob": "actors.mob"}
+_LATER = {"AsyncMob": "actors.async_mob", "Mob": "actors.mob"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""What the ledger of a mob says, for the threads of its users: while it runs, and after its end."""
+"""What the ledger of a mob says to its users: while it runs, and after its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from actors.answers import Blocking, answer, at_once
 from actors.domain.errors import Draining, StoreError, TurnFailed, did_you_mean
 from actors.domain.events import EVENT_TYPES, InputDone, InputFailed, TurnStarted
 from actors.domain.inbox import TurnInput
@@ -15,6 +16,7 @@ from actors.kernel.logs import logger_for
 from actors.roles.messages import AwaitHead
 
 if TYPE_CHECKING:
+    from actors.answers import Waiting
     from actors.domain.events import Entry
     from actors.kernel.counters import Audit
     from actors.kernel.letters import DeadLetter
@@ -46,37 +48,24 @@ class History:
             return self._ledger.head()
         return self._tail[-1].cursor if self._tail else 0
 
-    def entries(
-        self, after: int | None, *, follow: bool, filters: Mapping[str, str]
-    ) -> Iterator[Entry]:
+    def reader(self, after: int | None, *, follow: bool, filters: Mapping[str, str]) -> Reader:
         """As `Mob.events`; where it begins is settled by this call, not by the first entry."""
         check_filters(filters)
+        self._forwarder.actor_inbox.check_process()
         begin = self.cursor if follow else 0
-        return self._walk(begin if after is None else after, follow, filters)
-
-    def _walk(self, cursor: int, follow: bool, filters: Mapping[str, str]) -> Iterator[Entry]:
-        while True:
-            ended = self._closed.is_set()
-            page = self._page(cursor)
-            for entry in page:
-                if all(getattr(entry.event, key, None) == value for key, value in filters.items()):
-                    yield entry
-                cursor = entry.cursor
-            if page:
-                continue
-            if ended or not follow:
-                return
-            self._await_more(cursor)
+        return Reader(self, begin if after is None else after, follow=follow, filters=filters)
 
     def result(self, member: str, input_id: str) -> TurnResult | None:
         """The result of an input that was finished long ago; None if it was not, or is unknown.
+
+        Reads the whole ledger, in the calling thread.
 
         Raises:
             TurnFailed: it was given up.
         """
         attempts = 0
         filters = {"identity": member, "input_id": input_id}
-        for entry in self.entries(0, follow=False, filters=filters):
+        for entry in each(self.reader(0, follow=False, filters=filters)):
             match entry.event:
                 case TurnStarted(attempt=attempts):
                     continue
@@ -99,7 +88,13 @@ class History:
         self._closed.set()
         self._ledger.close()
 
-    def _page(self, cursor: int) -> tuple[Entry, ...]:
+    @property
+    def closed(self) -> bool:
+        """Whether there will be no more entries."""
+        return self._closed.is_set()
+
+    def page(self, cursor: int) -> tuple[Entry, ...]:
+        """The next entries behind `cursor`; none at the end. Reads the disk."""
         if not self._closed.is_set():
             try:
                 return self._ledger.read(cursor, PAGE)
@@ -110,15 +105,51 @@ class History:
             raise Draining("reading old events")
         return tuple(entry for entry in self._tail if entry.cursor > cursor)
 
-    def _await_more(self, cursor: int) -> None:
-        """Wait for an entry behind `cursor`, for a bounded time or until the end."""
+    async def await_more(self, cursor: int, waiting: Waiting) -> None:
+        """Wait until there may be an entry behind `cursor`, or the end; reads no disk."""
+        look = AwaitHead(after=cursor, wait_s=FOLLOW_S)
+        head = cursor
         try:
-            look = AwaitHead(after=cursor, wait_s=FOLLOW_S)
-            self._forwarder.ask(look, timeout=FOLLOW_S + MARGIN_S)
+            while head <= cursor and not self.closed:
+                head = await answer(waiting, self._forwarder, look, FOLLOW_S + MARGIN_S)
         except AskTimeout:  # it is busy with a commit: nothing new
             return
         except (ActorDead, MailboxFull):  # the mob is ending, or there is something new soon
-            self._closed.wait(FOLLOW_S)
+            await waiting.work(lambda: self._closed.wait(FOLLOW_S))
+
+
+class Reader:
+    """A place in a ledger, and what is looked for from there on; for one caller."""
+
+    def __init__(
+        self, history: History, cursor: int, *, follow: bool, filters: Mapping[str, str]
+    ) -> None:
+        self._history = history
+        self._cursor = cursor
+        self._follow = follow
+        self._filters = filters
+
+    async def page(self, waiting: Waiting) -> tuple[Entry, ...] | None:
+        """The next entries that pass the filters, perhaps none; None when that was all."""
+        ended = self._history.closed
+        page = await waiting.work(lambda: self._history.page(self._cursor))
+        if page:
+            self._cursor = page[-1].cursor
+            return tuple(entry for entry in page if self._passes(entry))
+        if ended or not self._follow:
+            return None
+        await self._history.await_more(self._cursor, waiting)
+        return ()
+
+    def _passes(self, entry: Entry) -> bool:
+        return all(getattr(entry.event, key, None) == value for key, value in self._filters.items())
+
+
+def each(reader: Reader) -> Iterator[Entry]:
+    """What a reader finds, one by one; blocks."""
+    waiting = Blocking()
+    while (page := at_once(reader.page(waiting))) is not None:
+        yield from page
 
 
 def check_filters(names: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Starting the actors of a mob in order, and stopping them in the reverse one.
+"""Starting the actors of a mob in order.
 
     ledger → forwarder → operations → router → edge reconciler → supervisor → members
 
@@ -19,15 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.domain.definition import MobDefinition
 from actors.domain.definition_file import definition_from, parse_definition
 from actors.domain.errors import DefinitionError
-from actors.domain.reports import ShutdownReport
 from actors.executors.python import resolve
-from actors.kernel.errors import AskTimeout, describe
 from actors.kernel.ref import ActorRef
 from actors.kernel.supervision import ChildSpec
 from actors.roles.edge_reconciler import EdgeReconciler
 from actors.roles.forwarder import Forwarder
 from actors.roles.member import Member
-from actors.roles.messages import Drain
 from actors.roles.ops_registry import OpsRegistry
 from actors.roles.recovery import Recovered, recover
 from actors.roles.router import Router
@@ -46,15 +43,7 @@ if TYPE_CHECKING:
 
 STATE_DIR: Final = ".mob"  # in the current directory; one folder per mob below it
 START_S: Final = 60.0  # for the members of a large mob to be started and wired
-DRAIN_MARGIN_S: Final = 1.1  # for the members to stop after the drain
-CUT_OFF_S: Final = 0.3  # for a loop that a member holds; then its thread is left behind
 EXIT_S: Final = 5.0  # what a program that exits without `shutdown` gives its mobs (design §11)
-INTERRUPTED: Final = ShutdownReport(
-    drained=False,
-    timed_out=False,
-    drain_duration_ms=0,
-    waiting_for=("the shutdown was interrupted",),
-)
 AfterSend = Callable[[str, int], bool]
 
 
@@ -89,6 +78,28 @@ class Parts:
     edges: ActorRef[EdgeReconciler]
     supervisor: ActorRef[Supervisor]
     unfinished: Mapping[str, tuple[TurnInput, ...]]  # what a former run left, per member
+
+
+def launch(
+    definition: str | Path | Mapping[str, object] | MobDefinition,
+    *,
+    state_dir: str | Path | None,
+    hosts: None,
+    durability: Durability | None,
+    scheduler: Scheduler | None,
+    after_send: AfterSend | None,
+) -> Parts:
+    """As `Mob.launch`; blocks until every declared member is started and wired."""
+    if hosts is not None:
+        raise TypeError("hosts: members are placed in this process only; leave it None")
+    source = read_definition(definition)
+    return start(
+        source,
+        state_dir=None if state_dir is None else Path(state_dir),
+        durability=durability or source.definition.store.durability,
+        scheduler=scheduler,
+        after_send=after_send,
+    )
 
 
 def read_definition(given: str | Path | Mapping[str, object] | MobDefinition) -> Source:
@@ -225,20 +236,6 @@ def _system_actor(kind: type, *args: object, name: str) -> ChildSpec[Any]:
     return ChildSpec(kind, args, name=name, loop="system", restart="temporary")
 
 
-def drain(parts: Parts, timeout: float, *, interrupt: bool) -> ShutdownReport:
-    """Let the supervisor end the mob; a report comes also when it cannot."""
-    question = Drain(timeout_s=timeout, interrupt=interrupt)
-    try:
-        return parts.supervisor.ask(question, timeout=timeout + DRAIN_MARGIN_S)
-    except Exception as error:  # noqa: BLE001 - the report says it; the mob ends all the same
-        return ShutdownReport(
-            drained=False,
-            timed_out=isinstance(error, AskTimeout),
-            drain_duration_ms=int(timeout * 1000),
-            waiting_for=(f"the supervisor: {describe(error)}",),
-        )
-
-
 _running: list[Callable[[float], object]] = []
 _watching = threading.Lock()  # held for good once the program's end is watched
 
@@ -258,8 +255,8 @@ def forget_at_exit(shutdown: Callable[[float], object]) -> None:
         _running.remove(shutdown)
 
 
-def _end_all() -> None:
-    until = time.monotonic() + EXIT_S  # for all of them together
+def _end_all(limit: float = EXIT_S) -> None:
+    until = time.monotonic() + limit  # for all of them together
     for shutdown in tuple(_running):
         shutdown(max(until - time.monotonic(), 0.0))
 

@@ -10,50 +10,14 @@ turn has its `TurnContext`). Reports are frozen and print as tables.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from actors import launching
-from actors.domain.bodies import Body, pack
-from actors.domain.durations import check_seconds
-from actors.domain.errors import Draining, InboxFull, MemberNotFound
-from actors.domain.graph import MobGraph
-from actors.domain.inbox import TurnInput
-from actors.domain.reports import (
-    AuditReport,
-    DeadLetterView,
-    MemberView,
-    MobStatus,
-    Receipt,
-    ReconcileReport,
-    ShutdownReport,
-    TurnResult,
-)
-from actors.domain.tables import Rows
-from actors.history import History, audit_report, letter_view
-from actors.kernel.current import ON_LOOP
-from actors.kernel.errors import ActorDead, AskTimeout, MailboxFull, WouldDeadlock
-from actors.roles.member import UnknownInput
-from actors.roles.messages import (
-    AwaitTurn,
-    GetMembers,
-    GetOperations,
-    GetProgress,
-    GetRoster,
-    GetStatus,
-    GetTraffic,
-    Reconcile,
-    Retire,
-    Route,
-    Spawn,
-    Unwire,
-    Wire,
-)
-from actors.roles.spawning import SpawnMany, each_spawn
-from actors.roles.turn import new_input_id, presented
-from transport.message import FrozenMap, Message, Request
+from actors.answers import Blocking, at_once
+from actors.history import each
+from actors.verbs import Verbs
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,15 +25,24 @@ if TYPE_CHECKING:
     from actors.domain.definition import Durability, MobDefinition
     from actors.domain.errors import MobError
     from actors.domain.events import Entry
-    from actors.domain.inbox import Mode
+    from actors.domain.graph import MobGraph
+    from actors.domain.inbox import Mode, TurnInput
     from actors.domain.operations import OperationRecord
+    from actors.domain.reports import (
+        AuditReport,
+        DeadLetterView,
+        MemberView,
+        MobStatus,
+        Receipt,
+        ReconcileReport,
+        ShutdownReport,
+        TurnResult,
+    )
+    from actors.domain.tables import Rows
     from actors.domain.wiring import Edge
     from actors.kernel.ports import Scheduler
-    from actors.kernel.ref import ActorRef
     from actors.kernel.stacks import Stacks
-
-CALL_S: Final = 60.0  # for what the supervisor does; it waits for nobody longer than this
-R = TypeVar("R")
+    from transport.message import Message
 
 
 class Mob:
@@ -77,11 +50,7 @@ class Mob:
 
     def __init__(self, parts: launching.Parts) -> None:
         self._parts = parts
-        self._lock = threading.Lock()  # leaf; guards `_ending`
-        self._ending: threading.Event | None = None
-        self._limit = 0.0  # what the first shutdown was given
-        self._report: ShutdownReport | None = None
-        self._history = History(parts.ledger, parts.forwarder)
+        self._verbs = Verbs(parts, Blocking())
 
     @classmethod
     def launch(
@@ -104,7 +73,8 @@ class Mob:
             hosts: Machines to place members on; not available yet, so only None.
             durability: What an accepted input survives; by default what the definition says
                 (`full`: power loss, `normal`: the end of the process, `memory`: neither).
-            scheduler: A `SimulatedWorld` for tests; two loop threads by default.
+            scheduler: A `SimulatedWorld` for tests, of `Mob` only: its time moves while a call
+                blocks. Two loop threads by default.
             after_send: For chaos tests: called with a member and its number of sends in this
                 turn; answers whether the member shall fail now.
 
@@ -112,20 +82,20 @@ class Mob:
             DefinitionError: the definition is wrong; it names file, key and the nearest name.
             StoreInUse: the state directory is in use; it names the process.
             StoreError: the ledger cannot be used.
+            StartFailed: the mob could not start; what was started is stopped.
         """
-        if hosts is not None:
-            raise TypeError("hosts: members are placed in this process only; leave it None")
-        source = launching.read_definition(definition)
-        parts = launching.start(
-            source,
-            state_dir=None if state_dir is None else Path(state_dir),
-            durability=durability or source.definition.store.durability,
-            scheduler=scheduler,
-            after_send=after_send,
+        mob = cls(
+            launching.launch(
+                definition,
+                state_dir=state_dir,
+                hosts=hosts,
+                durability=durability,
+                scheduler=scheduler,
+                after_send=after_send,
+            )
         )
-        mob = cls(parts)
         if scheduler is None:
-            launching.end_at_exit(mob.shutdown)
+            launching.end_at_exit(mob._verbs._ending.end)
         return mob
 
     # -- members ----------------------------------------------------------------------------
@@ -133,21 +103,21 @@ class Mob:
     @property
     def id(self) -> str:
         """The mob's id."""
-        return self._parts.source.definition.id
+        return self._verbs.id
 
     @property
     def definition(self) -> MobDefinition:
         """The declared shape."""
-        return self._parts.source.definition
+        return self._verbs.definition
 
     @property
     def state_dir(self) -> Path:
         """Where ledger and results are."""
-        return self._parts.state_dir
+        return self._verbs.state_dir
 
     def members(self) -> Rows[MemberView]:
         """Every member, sorted by name."""
-        return Rows(self._ask(GetMembers()))
+        return at_once(self._verbs.members())
 
     def member(self, name: str) -> MemberView:
         """One member.
@@ -155,10 +125,7 @@ class Mob:
         Raises:
             MemberNotFound: nobody has this name; it names the nearest one.
         """
-        views = {view.name: view for view in self.members()}
-        if name not in views:
-            raise MemberNotFound(name, tuple(views))
-        return views[name]
+        return at_once(self._verbs.member(name))
 
     def spawn(
         self, name: str, *, profile: str, labels: Mapping[str, str] | None = None
@@ -169,7 +136,7 @@ class Mob:
             MemberAlreadyExists, ProfileNotFound, InvalidIdentity, WiringError: nothing changed.
             Draining: the mob is shutting down.
         """
-        return self._ask(Spawn(identity=name, profile=profile, labels=FrozenMap(labels or {})))
+        return at_once(self._verbs.spawn(name, profile=profile, labels=labels))
 
     def spawn_many(
         self, specs: Iterable[tuple[str, str] | Mapping[str, Any]]
@@ -185,19 +152,14 @@ class Mob:
         Raises:
             TypeError: a spec is malformed; nothing was spawned.
         """
-        batch = SpawnMany(each_spawn(specs))
-        try:
-            views = self._call(batch, "spawn_many", self._parts.supervisor, CALL_S)
-            return cast("list[MemberView | MobError]", views)
-        except Draining as error:
-            return [error for _ in batch.spawns]
+        return at_once(self._verbs.spawn_many(specs))
 
     def retire(self, name: str) -> bool:
         """Remove a member, its edges with it; False if there is none (that is no error).
 
         A declared member comes back with the next reconcile.
         """
-        return self._ask(Retire(identity=name))
+        return at_once(self._verbs.retire(name))
 
     # -- edges ------------------------------------------------------------------------------
 
@@ -207,28 +169,26 @@ class Mob:
         Raises:
             MemberNotFound, WiringError: nothing changed.
         """
-        return self._ask(Wire(a=a, b=b))
+        return at_once(self._verbs.wire(a, b))
 
     def unwire(self, a: str, b: str) -> bool:
         """Forbid two members to talk; whether there was an edge.
 
         An edge that the definition asks for comes back with the next reconcile.
         """
-        return self._ask(Unwire(a=a, b=b))
+        return at_once(self._verbs.unwire(a, b))
 
     def edges(self) -> Rows[Edge]:
         """All edges, sorted."""
-        return Rows(self._ask(GetRoster()).edges)
+        return at_once(self._verbs.edges())
 
     def graph(self) -> MobGraph:
         """Members and edges, as text, Mermaid or HTML."""
-        roster = self._ask(GetRoster())
-        members = tuple((entry.identity, entry.profile) for entry in roster.members)
-        return MobGraph(members=members, edges=roster.edges)
+        return at_once(self._verbs.graph())
 
     def reconcile(self) -> ReconcileReport:
         """Bring members and edges to the definition now; a second call finds nothing to do."""
-        return self._ask(Reconcile())
+        return at_once(self._verbs.reconcile())
 
     # -- work -------------------------------------------------------------------------------
 
@@ -254,8 +214,10 @@ class Mob:
             InboxFull: the member has too much to do; it names when to try again.
             KeyConflict: the key came before with another body.
             Draining: the mob is shutting down.
+            TimeoutError: no receipt in time; it may be accepted all the same, so send it again
+                under its key.
         """
-        return self._route(who, pack(body), key, mode, timeout)
+        return at_once(self._verbs.send(who, body, key=key, mode=mode, timeout=timeout))
 
     def ask(
         self, who: str, body: str | Message, *, timeout: float = 60.0, key: str | None = None
@@ -267,11 +229,7 @@ class Mob:
             TimeoutError: no result in time; the member goes on, `result` waits again.
             MemberNotFound, MemberHeld, InboxFull, KeyConflict, Draining: as for `send`.
         """
-        clock = self._parts.system.realm.scheduler.clock
-        until = clock.monotonic() + check_seconds(timeout)
-        receipt = self._route(who, pack(body), key, "queue", timeout)
-        left = max(until - clock.monotonic(), 0.0)
-        return self._result(who, receipt.canonical_input_id, left, timeout)
+        return at_once(self._verbs.ask(who, body, timeout=timeout, key=key))
 
     def result(self, who: str, input_id: str, *, timeout: float = 60.0) -> TurnResult:
         """Wait for the result of an input that was accepted, by this run or a former one.
@@ -280,12 +238,11 @@ class Mob:
             UnknownInput: the member was never given it.
             TurnFailed, TimeoutError, MemberNotFound, MemberHeld, Draining: as for `ask`.
         """
-        return self._result(who, input_id, check_seconds(timeout), timeout)
+        return at_once(self._verbs.result(who, input_id, timeout=timeout))
 
     def unfinished(self, who: str) -> tuple[TurnInput, ...]:
         """Inputs of a member that a former run had accepted and not finished, oldest first."""
-        found = self._parts.unfinished.get(who, ())
-        return tuple(presented(given) for given in found)
+        return at_once(self._verbs.unfinished(who))
 
     # -- looking ----------------------------------------------------------------------------
 
@@ -303,40 +260,40 @@ class Mob:
             TypeError: no event has a field of that name; it names the nearest.
             Draining: the mob has ended, and what is asked for is older than its last entries.
         """
-        return self._history.entries(after, follow=follow, filters=filters)
+        return each(self._verbs._history.reader(after, follow=follow, filters=filters))
 
     @property
     def cursor(self) -> int:
         """The last entry of the ledger, 0 for an empty one; known after the end too."""
-        return self._history.cursor
+        return self._verbs.cursor
 
     def status(self) -> MobStatus:
         """The mob as a whole."""
-        return self._ask(GetStatus())
+        return at_once(self._verbs.status())
 
     def operations(self) -> Rows[OperationRecord]:
         """The lifecycle record of every member there was."""
-        return Rows(self._ask(GetOperations(), self._parts.ops))
+        return at_once(self._verbs.operations())
 
     def progress_texts(self) -> Mapping[str, str]:
         """What every working member last said about how far it is."""
-        return self._ask(GetProgress(), self._parts.ops)
+        return at_once(self._verbs.progress_texts())
 
     def routed(self) -> int:
         """Messages passed between members, and from outside, since the launch."""
-        return self._ask(GetTraffic(), self._parts.router).routed
+        return at_once(self._verbs.routed())
 
     def dead_letters(self) -> Rows[DeadLetterView]:
         """The last messages and inputs that nobody will handle, oldest first."""
-        return Rows(letter_view(letter) for letter in self._parts.system.dead_letters)
+        return at_once(self._verbs.dead_letters())
 
     def audit(self) -> AuditReport:
         """Where every message between the actors ended; exact when the mob is quiet."""
-        return audit_report(self._parts.system.audit())
+        return at_once(self._verbs.audit())
 
     def stacks(self) -> Stacks:
         """What every actor is doing right now; prints as text. Nothing is stopped."""
-        return self._parts.system.stacks()
+        return at_once(self._verbs.stacks())
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -350,40 +307,7 @@ class Mob:
             timeout: Seconds to wait for quiet; the definition's `drain_timeout_s` by default.
             interrupt: End running turns at their next boundary instead of waiting for their end.
         """
-        if ON_LOOP.dispatcher is not None:
-            raise WouldDeadlock("shutdown()")
-        limit = (
-            self.definition.limits.drain_timeout_s if timeout is None else check_seconds(timeout)
-        )
-        with self._lock:
-            first = self._ending is None
-            if self._ending is None:
-                self._ending = threading.Event()
-                self._limit = limit
-            ending = self._ending
-        if first:
-            self._end(limit, ending, interrupt=interrupt)
-        else:
-            ending.wait(self._limit + 3.0)  # the first one's time and the 2 s it may take longer
-        if self._report is None:
-            raise Draining("a second shutdown")
-        return self._report
-
-    def _end(self, timeout: float, ending: threading.Event, *, interrupt: bool) -> None:
-        parts = self._parts
-        report = launching.INTERRUPTED
-        try:
-            report = launching.drain(parts, timeout, interrupt=interrupt)
-        finally:  # also on Ctrl-C: the actors and the ledger end with this call
-            parts.system.shutdown(timeout=0.1, cut_off_s=launching.CUT_OFF_S)
-            self._history.close()
-            self._report = report
-            launching.forget_at_exit(self.shutdown)
-            ending.set()
-
-    @property
-    def _over(self) -> bool:
-        return self._report is not None
+        return at_once(self._verbs.shutdown(timeout, interrupt=interrupt))
 
     def __enter__(self) -> Self:
         return self
@@ -397,54 +321,4 @@ class Mob:
         self.shutdown()
 
     def __repr__(self) -> str:
-        state = "ended" if self._over else "running"
-        return f"<Mob {self.id!r}, {state}, {self.state_dir}>"
-
-    # -- inside -----------------------------------------------------------------------------
-
-    def _ask(self, message: Request[R], ref: ActorRef[Any] | None = None) -> R:
-        """Ask the supervisor, or another actor of the mob."""
-        what = type(message).__name__.removeprefix("Get").lower()
-        answer: R = self._call(message, what, ref or self._parts.supervisor, CALL_S)
-        return answer
-
-    def _call(self, message: object, what: str, ref: ActorRef[Any], timeout: float) -> Any:
-        if self._over:
-            raise Draining(what)
-        try:
-            return ref.ask(message, timeout=timeout)
-        except ActorDead as error:
-            if self._ending is None:
-                raise  # no shutdown took it away
-            raise Draining(what) from error
-
-    def _result(self, who: str, input_id: str, left: float, timeout: float) -> TurnResult:
-        """Wait `left` seconds of the `timeout` that the user gave."""
-        question = AwaitTurn(sender=None, target=who, input_id=input_id, wait_s=left)
-        try:
-            return cast("TurnResult", self._call(question, "ask", self._parts.router, left))
-        except UnknownInput:
-            old = self._history.result(who, input_id)
-            if old is None:
-                raise
-            return old
-        except AskTimeout as error:
-            raise TimeoutError(
-                f"{who!r} did not finish input {input_id} within {timeout:g} s"
-            ) from error
-
-    def _route(self, who: str, body: Body, key: str | None, mode: Mode, timeout: float) -> Receipt:
-        message = Route(
-            sender=None,
-            target=who,
-            input_id=new_input_id(self._parts.system.realm.scheduler),
-            body=body,
-            key=key,
-            mode=mode,
-        )
-        try:
-            return cast("Receipt", self._call(message, "send", self._parts.router, timeout))
-        except MailboxFull as error:
-            raise InboxFull(who, error.bound, 0.1) from error
-        except AskTimeout as error:
-            raise TimeoutError(f"{who!r} did not accept within {timeout:g} s") from error
+        return self._verbs._described("Mob")

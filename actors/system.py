@@ -6,6 +6,7 @@ the process's default system, which is made on first use and closed at exit.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import threading
@@ -59,6 +60,9 @@ def _started(ref: R, starter: ThreadReply[bool] | None, timeout: float) -> R:
 
 class ActorSystem:
     """Owns actors. Start it, start actors in it, shut it down (or use it in a `with`).
+
+    On an event loop of your own use it in an `async with`, and its actors with `request`, `send`
+    and `stopped`.
 
     Args:
         name: The node part of its actors' addresses: `mob://name/path`.
@@ -333,6 +337,18 @@ class ActorSystem:
         trace: TracebackType | None,
     ) -> None:
         self.shutdown()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """As `__exit__`, in a thread: the loop that runs this goes on meanwhile."""
+        await asyncio.to_thread(self.shutdown)
 
     def __repr__(self) -> str:
         return f"<ActorSystem {self.name!r}: {len(self._realm.actors)} actors>"

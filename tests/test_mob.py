@@ -753,7 +753,33 @@ def test_an_actor_that_ended_behind_the_back_of_its_mob_is_draining_once_a_shutd
     mob._parts.ops.stop()
     with pytest.raises(ActorDead):
         mob.operations()
-    mob._ending = threading.Event()
+    assert mob._verbs._ending.claim(1.0)
     with pytest.raises(Draining):
         mob.operations()
-    mob._ending = None
+    mob._verbs._ending.finish()
+
+
+def test_a_mob_whose_supervisor_is_gone_ends_all_the_same_and_says_so(tmp_path: Path) -> None:
+    mob = Mob.launch(panel(), state_dir=tmp_path)
+    mob._parts.supervisor.stop()
+
+    report = mob.shutdown()
+
+    assert not report.drained
+    assert report.waiting_for[0].startswith("the supervisor: mob://panel/supervisor has stopped")
+    assert threads_of("panel") == []
+
+
+def test_an_end_at_exit_waits_for_one_that_is_under_way(tmp_path: Path) -> None:
+    mob = Mob.launch(panel(), state_dir=tmp_path)
+    mob.send("w-1", "x")
+    assert GATES["x began"].wait(10)
+    ending = threading.Thread(target=mob.shutdown)
+    ending.start()
+    at_exit = threading.Thread(target=mob._verbs._ending.end, args=(20.0,))
+    at_exit.start()
+    GATES["x"].set()
+    at_exit.join(30)
+    ending.join(30)
+
+    assert mob.shutdown().drained

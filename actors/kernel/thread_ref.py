@@ -110,7 +110,7 @@ class ThreadRef(pykka.ActorRef[A]):
         home = ON_LOOP.dispatcher
         if home is None:
             answer: ThreadReply[Any] = ThreadReply(None, self.address)
-            self._ask(message, answer)
+            self._ask(message, answer, wait_s=0.0)  # this thread runs a loop, if not one of ours
             return within(answer, timeout)
         reply: Reply[Any] = Reply(home, self.address)
         self._ask(message, reply, home.stepping or HOLDER.get())
@@ -160,12 +160,14 @@ class ThreadRef(pykka.ActorRef[A]):
         message: object,
         reply: Reply[Any] | ThreadReply[Any],
         holder: Holder | None = None,
+        *,
+        wait_s: float = ROOM_S,
     ) -> None:
         """Queue an ask; a refusal is its answer."""
         try:
             if holder is not None:
                 note(holder, reply, self.actor_inbox, message)
-            self._put(message, reply, ROOM_S)
+            self._put(message, reply, wait_s)
         except KernelError as error:
             self.actor_inbox.counts.rejected.bump()
             reply.resolve(None, error)

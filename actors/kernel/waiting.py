@@ -98,7 +98,8 @@ async def _room(box: Box, message: object, timeout: float) -> None:
         try:
             box.when_room(message, open_gate)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(_await(gate), timeout)
+                async with asyncio.timeout(timeout):
+                    await gate
         finally:
             box.forget_room(open_gate)
         return
@@ -123,13 +124,14 @@ async def within(reply: ThreadReply[R], timeout: float | None) -> R:
     Raises:
         AskTimeout: no answer in time.
     """
+    # Not asyncio.wait_for: before Python 3.12 it may swallow a cancellation that meets the answer.
+    limit = asyncio.timeout(timeout)
     try:
-        return await asyncio.wait_for(_await(reply), timeout)
+        async with limit:
+            return await reply
     except TimeoutError:
-        if reply.done:  # it is the answer itself
+        if not limit.expired():  # it is the answer itself
             raise
-        raise AskTimeout(reply.address, timeout) from None
-
-
-async def _await(reply: ThreadReply[R]) -> R:
-    return await reply
+    if reply.done:  # it came in the same moment
+        return reply.get(timeout=0)
+    raise AskTimeout(reply.address, timeout)

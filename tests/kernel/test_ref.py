@@ -581,3 +581,45 @@ def test_send_to_a_thread_actor_gives_up_after_its_time(system: ActorSystem) -> 
 
 async def _sent(ref: Any) -> None:
     await ref.send("x", timeout=0.01)
+
+
+def test_a_request_to_a_full_thread_actor_never_blocks_a_loop_that_is_not_ours(
+    system: ActorSystem,
+) -> None:
+    gate = threading.Event()
+    slow = system.start(SlowThread, gate)
+    held = slow.ask("hold", block=False)
+    for number in range(2):
+        slow.tell(number)
+
+    async def ask() -> None:
+        with pytest.raises(MailboxFull):
+            await slow.request("x")
+
+    asyncio.run(ask())
+    gate.set()
+    held.get(timeout=PATIENCE_S)
+
+
+def test_who_is_cancelled_as_the_answer_comes_is_cancelled(system: ActorSystem) -> None:
+    """asyncio.wait_for of Python 3.11 swallows a cancellation that meets the answer."""
+    sleeper = system.start(Sleeper)
+
+    async def ask() -> str:
+        request = sleeper.request(Hold(), timeout=PATIENCE_S)
+        task = asyncio.get_running_loop().create_task(_awaited(request))
+        await asyncio.sleep(0)  # it waits now
+        sleeper.tell(Add())  # opens the gate
+        sleeper.ask(Notes(), timeout=PATIENCE_S)  # the answer lies in this loop's queue, not taken
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return "cancelled"
+        return "answered"
+
+    assert asyncio.run(ask()) == "cancelled"
+
+
+async def _awaited(request: Any) -> Any:
+    return await request
