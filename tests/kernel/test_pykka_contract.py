@@ -1,112 +1,71 @@
-"""Pykka's contract, the same sentences over Pykka's actor, ours on a thread, and ours on a loop.
+"""Pykka's contract: telling and asking.
 
-What the design changes for loop actors is told apart where it stands: an ask's exception is a
-failure there (`ActorFailed`), `stop` overtakes unless told to drain, and there are no proxies.
+The same sentences over Pykka's actor, ours on a thread, and ours on a loop; see `pykka_kinds.py`.
 """
 
 from __future__ import annotations
 
-import logging
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pykka
 import pytest
 
-from actors import Actor, ThreadActor
-from actors.kernel.errors import ActorFailed
-from actors.kernel.ref import ActorRef
+from actors import Actor, ActorSystem
+from actors.kernel.errors import (
+    ActorFailed,
+    AskCycle,
+    AskTimeout,
+    MailboxFull,
+    MessageTooBig,
+    Unhandled,
+    WouldDeadlock,
+)
+from actors.kernel.simulation import SimulatedWorld
+from actors.kernel.thread_inbox import ROOM_S
 from actors.system import default_system
 from tests.kernel.cast import PATIENCE_S
-
-KINDS = {"pykka": pykka.ThreadingActor, "thread": ThreadActor, "loop": Actor}
-
-
-class Contract:
-    """The body of every actor under test: written for Pykka, nothing of ours in it."""
-
-    numbers = (1, 2, 3)
-
-    def __init__(self, events: list[Any] | None = None, greeting: str = "hi") -> None:
-        super().__init__()
-        self.events = events if events is not None else []
-        self.greeting = greeting
-        self.entered, self.opened = threading.Event(), threading.Event()
-
-    def on_start(self) -> None:
-        self.events.append("start")
-
-    def on_stop(self) -> None:
-        self.events.append("stop")
-
-    def on_failure(self, kind: Any, value: Any, trace: Any) -> None:
-        self.events.append(("failure", kind))
-
-    def on_receive(self, message: Any) -> Any:
-        if isinstance(message, BaseException):
-            raise message
-        if message == "leave":
-            self.stop()  # type: ignore[attr-defined]  # of the actor it is mixed into
-        if message == "hold":
-            self.entered.set()
-            self.opened.wait(PATIENCE_S)
-        self.events.append(message)
-        return self.greeting
-
-    def add(self, a: int, b: int = 1) -> int:
-        return a + b
-
-    def fail(self) -> None:
-        raise ValueError("proxied")
-
-
-@pytest.fixture(params=list(KINDS))
-def kind(request: pytest.FixtureRequest) -> Iterator[type[Any]]:
-    yield type("Sample", (Contract, KINDS[request.param]), {})
-    pykka.ActorRegistry.stop_all()
-    default_system().shutdown()
-
-
-@pytest.fixture(params=["pykka", "thread"])
-def thread_kind(request: pytest.FixtureRequest) -> Iterator[type[Any]]:
-    yield type("Sample", (Contract, KINDS[request.param]), {"use_daemon_thread": True})
-    pykka.ActorRegistry.stop_all()
+from tests.kernel.pykka_kinds import (
+    Hooked,
+    Kind,
+    default_of,
+    deviation,
+    ended,
+    held,
+    in_a_thread,
+    sample,
+    sentence,
+    stopped_after,
+)
 
 
 @pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    with caplog.at_level(logging.CRITICAL):
+def _clean() -> Iterator[None]:
+    with stopped_after():
         yield
 
 
-def ended(ref: pykka.ActorRef[Any]) -> None:
-    """Wait for an actor that is ending by itself, behind what is queued."""
-    stop: Any = ref.stop
-    stop(timeout=PATIENCE_S, **({"drain": True} if isinstance(ref, ActorRef) else {}))
+# -- messages ---------------------------------------------------------------------------------
 
 
-def test_start_passes_arguments_and_gives_a_ref(kind: type[Any]) -> None:
-    ref = kind.start([], greeting="hello")
+@sentence()
+@pytest.mark.parametrize(
+    "message", [None, 1, "text", b"bytes", [1], {"a": {1}}, (1, "x"), object()]
+)
+def test_a_message_is_any_object_and_arrives_itself(kind: Kind, message: object) -> None:
+    ref = sample(kind).start()
+    ref.tell(message)
 
-    assert isinstance(ref, pykka.ActorRef)
-    assert ref.is_alive()
-    assert ref.actor_class is kind
-    assert ref.ask("x") == "hello"
+    assert ref.ask(lambda actor: actor.events[0]) is message
+    assert ref.ask(message) is message
 
 
-def test_on_start_runs_before_and_on_stop_after_the_messages(kind: type[Any]) -> None:
+@sentence()
+def test_messages_are_handled_in_order(kind: Kind) -> None:
     events: list[Any] = []
-    ref = kind.start(events)
-    ref.ask("a")
-    ref.stop()
-
-    assert events == ["start", "a", "stop"]
-
-
-def test_messages_are_handled_in_order(kind: type[Any]) -> None:
-    events: list[Any] = []
-    ref = kind.start(events)
+    ref = sample(kind, Hooked).start(events)
     for n in range(100):
         ref.tell(n)
     ref.ask("last")
@@ -114,150 +73,343 @@ def test_messages_are_handled_in_order(kind: type[Any]) -> None:
     assert events == ["start", *range(100), "last"]
 
 
-def test_ask_without_blocking_gives_a_future(kind: type[Any]) -> None:
-    future = kind.start().ask("x", block=False)
+@sentence()
+def test_messages_of_each_sender_keep_their_order(kind: Kind) -> None:
+    events: list[Any] = []
+    ref = sample(kind).start(events)
 
-    assert isinstance(future, pykka.Future)
-    assert future.get(timeout=PATIENCE_S) == "hi"
+    def send(sender: int) -> None:
+        for n in range(200):
+            ref.tell((sender, n))
+
+    senders = [in_a_thread(functools.partial(send, sender)) for sender in range(4)]
+    for thread in senders:
+        thread.join()
+    ref.ask(lambda _: None)
+
+    for sender in range(4):
+        assert [n for who, n in events if who == sender] == list(range(200))
 
 
-def test_ask_times_out(kind: type[Any]) -> None:
-    ref = kind.start()
-    actor = ref.actor_inbox.actor if hasattr(ref.actor_inbox, "actor") else ref._actor_weakref()
-    held = ref.ask("hold", block=False)
-    assert actor.entered.wait(PATIENCE_S)
+@sentence()
+def test_one_message_is_handled_at_a_time(kind: Kind) -> None:
+    def on_receive(self: Any, message: Any) -> Any:
+        alone = not self.__dict__.get("busy", False)
+        self.busy = True
+        threading.Event().wait(0)  # lets another thread in
+        self.busy = False
+        return alone
+
+    ref = sample(kind, on_receive=on_receive).start()
+    answers = [ref.ask(n, block=False) for n in range(100)]
+
+    assert all(pykka.get_all(answers, timeout=PATIENCE_S))
+
+
+@sentence("message-size")
+def test_a_message_may_be_of_any_size(kind: Kind) -> None:
+    assert len(sample(kind).start().ask(bytes(1024 * 1024))) == 1024 * 1024
+
+
+@deviation("message-size")
+def test_a_message_of_a_mebibyte_is_too_big(kind: Kind) -> None:
+    ref = sample(kind).start()
+
+    with pytest.raises(MessageTooBig):
+        ref.tell(bytes(1024 * 1024))
+    with pytest.raises(MessageTooBig):
+        ref.ask("x" * 1024 * 1024)
+
+
+MANY = 5_000
+
+
+@sentence("full-inbox", "full-mailbox")
+def test_an_inbox_has_no_bound(kind: Kind) -> None:
+    ref = sample(kind).start()
+    gate = held(ref)
+    for n in range(MANY):
+        ref.tell(n)
 
     with pytest.raises(pykka.Timeout):
-        ref.ask("x", timeout=0.001)
+        ref.ask("x", timeout=0)
 
-    actor.opened.set()
-    held.get(timeout=PATIENCE_S)
-
-
-def test_stop_ends_the_actor_and_says_whether_it_lived(kind: type[Any]) -> None:
-    ref = kind.start()
-
-    assert ref.stop() is True
-    assert ref.stop() is False
-    assert not ref.is_alive()
-    assert ref.actor_stopped.is_set()
+    gate.open()
+    assert ref.ask(lambda actor: len(actor.events)) == MANY + 1
 
 
-def test_stop_without_blocking_gives_a_future(kind: type[Any]) -> None:
-    assert kind.start().stop(block=False).get(timeout=PATIENCE_S) is True
+@deviation("full-inbox")
+def test_a_full_inbox_is_waited_for(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = sample(kind).start()
+    gate = held(ref)
+    for n in range(1_024):
+        ref.tell(n)
+    monkeypatch.setattr("actors.kernel.thread_ref.ROOM_S", 0.001)  # what an `ask` waits
+
+    with pytest.raises(MailboxFull):
+        ref.tell("x", timeout=0.001)
+    with pytest.raises(MailboxFull):
+        ref.ask("x", timeout=0)
+    assert default_of(ref.tell, "timeout") == ROOM_S == 30
+
+    waiting = in_a_thread(lambda: ref.tell("waited", timeout=PATIENCE_S))
+    gate.open()
+    waiting.join()
+    assert ref.ask(lambda actor: actor.events[-1]) == "waited"
 
 
-def test_an_actor_can_stop_itself(kind: type[Any]) -> None:
+@deviation("full-inbox")
+def test_an_actor_does_not_wait_for_room_in_itself(kind: Kind) -> None:
+    def fill(actor: Any) -> int:
+        for n in range(MANY):
+            try:
+                actor.actor_ref.tell(n)
+            except MailboxFull:
+                return n
+        return MANY
+
+    assert sample(kind, mailbox=2).start().ask(fill, timeout=PATIENCE_S) == 2
+
+
+@deviation("full-inbox")
+def test_a_loop_does_not_wait_for_room_in_an_inbox(kind: Kind) -> None:
+    full = sample(kind, mailbox=1).start()
+    gate = held(full)
+    full.tell("fills it")
+
+    def tell(_: Any) -> str:
+        try:
+            full.tell("x")
+        except MailboxFull:
+            return "full"
+        return "sent"
+
+    assert sample(Actor).start().ask(tell, timeout=PATIENCE_S) == "full"
+    gate.open()
+
+
+@deviation("full-mailbox")
+@pytest.mark.parametrize(("message", "room"), [("x", 1_024), (bytes(2**20 - 256), 16)])
+def test_a_full_mailbox_refuses_at_once(kind: Kind, message: object, room: int) -> None:
+    ref = sample(kind).start()
+    gate = held(ref)
+    for _ in range(room):
+        ref.tell(message)
+
+    with pytest.raises(MailboxFull):
+        ref.tell(message)
+    with pytest.raises(MailboxFull):
+        ref.ask(message)
+
+    gate.open()
+
+
+def _deaf(kind: Kind) -> Any:
+    made: Kind = type("Deaf", (kind,), {})
+    return made.start()
+
+
+@sentence("unhandled")
+def test_a_message_that_on_receive_does_not_expect_is_logged_and_answered_none(
+    kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    ref = _deaf(kind)
+
+    assert ref.ask("what?", timeout=PATIENCE_S) is None
+    assert [(each.name, each.levelname) for each in caplog.records] == [("pykka", "WARNING")]
+    assert "Unexpected message received by Deaf" in caplog.text
+
+
+@deviation("unhandled")
+def test_a_message_that_nothing_handles_is_a_dead_letter(kind: Kind) -> None:
+    ref = _deaf(kind)
+    ref.tell("what?")
+
+    with pytest.raises(Unhandled):
+        ref.ask("what?", timeout=PATIENCE_S)
+    assert default_system().dead_letters.counts() == {"unhandled": 2}
+
+
+@sentence()
+def test_super_on_receive_answers_none(kind: Kind) -> None:
+    def on_receive(self: Any, message: Any) -> Any:
+        return kind.on_receive(self, message)
+
+    ref = sample(kind, on_receive=on_receive).start()
+
+    assert ref.ask("what?", timeout=PATIENCE_S) is None
+    assert ref.is_alive()
+
+
+# -- asking -----------------------------------------------------------------------------------
+
+
+@sentence()
+def test_ask_without_blocking_gives_a_future(kind: Kind) -> None:
+    future = sample(kind).start().ask("x", block=False)
+
+    assert isinstance(future, pykka.Future)
+    assert future.get(timeout=PATIENCE_S) == "x"
+
+
+@sentence()
+def test_ask_times_out_and_the_message_is_handled_all_the_same(kind: Kind) -> None:
     events: list[Any] = []
-    ref = kind.start(events)
-    ref.ask("leave")
-    ended(ref)
+    ref = sample(kind).start(events)
+    gate = held(ref)
 
-    assert events == ["start", "leave", "stop"]
+    with pytest.raises(pykka.Timeout):
+        ref.ask("soon", timeout=0.001)
+    with pytest.raises(pykka.Timeout):
+        ref.ask("now", timeout=0)
 
-
-def test_a_dead_actor_raises_actor_dead_error(kind: type[Any]) -> None:
-    ref = kind.start()
-    ref.stop()
-
-    with pytest.raises(pykka.ActorDeadError):
-        ref.tell("x")
-    with pytest.raises(pykka.ActorDeadError):
-        ref.ask("x")
-    with pytest.raises(pykka.ActorDeadError):
-        _ = ref.ask("x", block=False).get()
+    gate.open()
+    ref.ask("last", timeout=PATIENCE_S)
+    assert events == ["soon", "now", "last"]
 
 
-def test_an_exception_of_a_tell_ends_the_actor_after_on_failure(kind: type[Any]) -> None:
+@sentence("ask-timeout")
+def test_ask_waits_for_ever_by_default(kind: Kind) -> None:
+    ref = sample(kind).start()
+    gate = held(ref)
+
+    with pytest.raises(pykka.Timeout):
+        ref.ask("x", timeout=-1)
+    gate.open()
+
+    assert default_of(ref.ask, "timeout") is None
+
+
+@deviation("ask-timeout")
+def test_ask_waits_thirty_seconds_by_default(
+    kind: Kind, world: SimulatedWorld, sim: ActorSystem
+) -> None:
+    ref = sim.start(sample(kind, on_receive=lambda self, message: self.promise()))
+
+    asks: list[Callable[[], object]] = [lambda: ref.ask("x"), lambda: ref.ask("x", timeout=-1)]
+    for ask in asks:
+        before = world.clock.monotonic()
+        with pytest.raises(AskTimeout, match="within 30"):
+            ask()
+        assert world.clock.monotonic() - before == pytest.approx(30)
+
+
+@sentence("ask-failure")
+def test_an_exception_of_an_ask_returns_to_the_asker_and_the_actor_lives(kind: Kind) -> None:
     events: list[Any] = []
-    ref = kind.start(events)
-    ref.tell(KeyError())
-    ended(ref)
+    ref = sample(kind, Hooked).start(events)
+    error = KeyError("x")
 
-    assert not ref.is_alive()
+    with pytest.raises(KeyError) as caught:
+        ref.ask(error)
+
+    assert caught.value is error
+    assert ref.is_alive()
+    assert events == ["start"]
+
+
+@deviation("ask-failure")
+def test_an_exception_of_an_ask_is_a_failure_of_the_actor(kind: Kind) -> None:
+    events: list[Any] = []
+    ref = sample(kind, Hooked).start(events)
+    error = KeyError("x")
+
+    with pytest.raises(ActorFailed) as caught:
+        ref.ask(error)
+
+    assert caught.value.__cause__ is error
+    ended(ref)
     assert events == ["start", ("failure", KeyError)]
 
 
-def test_an_exception_of_an_ask_reaches_the_asker(kind: type[Any]) -> None:
-    ref = kind.start()
+@sentence()
+def test_an_exception_that_is_returned_is_a_value(kind: Kind) -> None:
+    error = KeyError("x")
 
-    with pytest.raises((KeyError, ActorFailed)) as caught:
-        ref.ask(KeyError("x"))
-
-    # the one difference: on a loop it is a failure of the actor, as from a tell (design §4)
-    assert isinstance(caught.value, ActorFailed) is issubclass(kind, Actor)
-    assert ref.is_alive() is not issubclass(kind, Actor)
+    assert sample(kind).start().ask(lambda _: error) is error
 
 
-def test_an_exception_of_on_start_ends_the_actor(kind: type[Any]) -> None:
-    def on_start(self: Any) -> None:
-        raise OSError
+@sentence()
+def test_a_future_that_is_returned_is_a_value(kind: Kind) -> None:
+    inner: pykka.Future[int] = pykka.ThreadingFuture()
 
-    broken: Any = type("Broken", (kind,), {"on_start": on_start})
-    ref = broken.start()
-    ended(ref)
-
-    assert not ref.is_alive()
+    assert sample(kind).start().ask(lambda _: inner, timeout=PATIENCE_S) is inner
 
 
-def test_an_exception_of_init_reaches_the_caller(kind: type[Any]) -> None:
-    with pytest.raises(TypeError):
-        kind.start(unknown=1)
+def _promises(actor: Any) -> Any:
+    actor.promised = actor.promise() if isinstance(actor, Actor) else pykka.ThreadingFuture()
+    return actor.promised
 
 
-def test_stop_waits_behind_what_was_queued(thread_kind: type[Any]) -> None:
-    events: list[Any] = []
-    ref = thread_kind.start(events)
-    for n in range(50):
-        ref.tell(n)
-    ref.stop()
+@sentence("answer-to-come")
+def test_a_promise_that_is_returned_is_the_answer(kind: Kind) -> None:
+    ref = sample(kind).start()
+    answer = ref.ask(_promises, timeout=PATIENCE_S)
 
-    assert events == ["start", *range(50), "stop"]
+    assert answer is ref.ask(lambda actor: actor.promised)
 
 
-def test_actors_are_in_pykkas_registry_while_they_live(thread_kind: type[Any]) -> None:
-    ref: pykka.ActorRef[Any] = thread_kind.start()
+@deviation("answer-to-come")
+def test_a_promise_that_is_returned_is_answered_when_it_is_kept(kind: Kind) -> None:
+    ref = sample(kind).start()
+    answer = ref.ask(_promises, block=False)
+    ref.tell(lambda actor: actor.promised.set("kept"))
 
-    assert pykka.ActorRegistry.get_by_class(thread_kind) == [ref]
-    assert pykka.ActorRegistry.get_by_urn(ref.actor_urn) is ref
-    assert ref.stop()
-    assert pykka.ActorRegistry.get_by_class(thread_kind) == []
-
-
-def test_the_registry_stops_and_broadcasts(thread_kind: type[Any]) -> None:
-    events: list[Any] = []
-    for _ in range(3):
-        thread_kind.start(events)
-    pykka.ActorRegistry.broadcast("all", target_class=thread_kind)
-
-    assert pykka.ActorRegistry.stop_all() == [True, True, True]
-    assert events.count("all") == 3
+    assert answer.get(timeout=PATIENCE_S) == "kept"
 
 
-def test_a_proxy_calls_methods_and_reads_and_writes_attributes(thread_kind: type[Any]) -> None:
-    proxy = thread_kind.start().proxy()
+@sentence("would-deadlock")
+def test_a_handler_asks_waits_and_stops(kind: Kind) -> None:
+    made = sample(kind)
+    other = made.start()
 
-    assert proxy.add(2, b=3).get() == 5
-    assert proxy.numbers.get() == (1, 2, 3)
-    proxy.greeting = "moin"
-    assert proxy.greeting.get() == "moin"
-    proxy.add.defer(1)
-    with pytest.raises(ValueError, match="proxied"):
-        proxy.fail().get()
-    assert proxy.actor_ref.is_alive()
-    proxy.stop().get()
+    def work(_: Any) -> Any:
+        return (
+            other.ask("asked"),
+            other.ask("later", block=False).get(timeout=PATIENCE_S),
+            other.stop(timeout=PATIENCE_S),
+        )
 
-
-def test_an_actor_may_ask_another_one_and_wait(thread_kind: type[Any]) -> None:
-    other = thread_kind.start(greeting="from afar")
-
-    def on_receive(self: Any, message: Any) -> Any:
-        return other.ask(message)
-
-    asking: Any = type("Asking", (thread_kind,), {"on_receive": on_receive})
-
-    assert asking.start().ask("x") == "from afar"
+    assert made.start().ask(work, timeout=PATIENCE_S) == ("asked", "later", True)
 
 
-def test_non_daemon_threads_are_the_default_as_in_pykka() -> None:
-    assert ThreadActor.use_daemon_thread is pykka.ThreadingActor.use_daemon_thread is False
+@deviation("would-deadlock")
+def test_a_handler_that_would_block_its_loop_is_told_so(kind: Kind) -> None:
+    made = sample(kind)
+    ref, other = made.start(), made.start()
+
+    def work(_: Any) -> Any:
+        pending = other.ask("later", block=False)
+        blocking = (lambda: other.ask("asked"), other.stop, lambda: pending.get(timeout=1))
+        for block in blocking:
+            with pytest.raises(WouldDeadlock, match=r"await ref\.request"):
+                block()
+
+    ref.ask(work, timeout=PATIENCE_S)
+
+    assert other.ask(lambda actor: actor.events, timeout=PATIENCE_S) == ["later"]
+
+
+@sentence("ask-cycle", "would-deadlock")
+def test_actors_that_wait_for_each_other_wait_until_a_timeout(kind: Kind) -> None:
+    made = sample(kind)
+    a, b = made.start(), made.start()
+
+    with pytest.raises(pykka.Timeout):
+        a.ask(lambda _: a.ask("x", timeout=0.01), timeout=PATIENCE_S)
+    with pytest.raises(pykka.Timeout):
+        a.ask(lambda _: b.ask(lambda _: a.ask("x", timeout=0.01)), timeout=PATIENCE_S)
+
+
+@deviation("ask-cycle")
+def test_actors_that_would_wait_for_each_other_are_told_so(kind: Kind) -> None:
+    made = sample(kind)
+    a, b = made.start(), made.start()
+
+    with pytest.raises(AskCycle):
+        a.ask(lambda _: a.ask("x"), timeout=PATIENCE_S)
+    with pytest.raises(AskCycle) as caught:
+        a.ask(lambda _: b.ask(lambda _: a.ask("x", timeout=PATIENCE_S)), timeout=PATIENCE_S)
+
+    assert caught.value.path == (b.address, a.address, b.address)
+    assert a.ask(lambda actor: actor.events, timeout=PATIENCE_S) == []
