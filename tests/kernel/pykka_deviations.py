@@ -86,6 +86,7 @@ DEVIATIONS: Final = {
         "ends; errors named in `@handles(raises=…)` return",
     ),
     "ask-timeout": Deviation(LOOP, "30 s by default, and for −1; `None` waits for ever"),
+    "debugging": Deviation(LOOP, "with `MOB_DEBUG=1` it waits for its answer however long"),
     "would-deadlock": Deviation(
         LOOP, "`WouldDeadlock` from `ask`, `get` and `stop` that block; nothing is sent"
     ),

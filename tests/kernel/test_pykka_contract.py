@@ -294,6 +294,34 @@ def test_ask_waits_thirty_seconds_by_default(
         assert world.clock.monotonic() - before == pytest.approx(30)
 
 
+@sentence("debugging")
+def test_a_timeout_holds_whatever_the_environment(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOB_DEBUG", "1")
+    ref = sample(kind).start()
+    gate = held(ref)
+
+    with pytest.raises(pykka.Timeout):
+        ref.ask("x", timeout=0)
+
+    gate.open()
+
+
+@deviation("debugging")
+def test_a_timeout_is_lifted_while_somebody_debugs(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOB_DEBUG", "1")
+    ref, answers = sample(kind).start(), list[Any]()
+    gate = held(ref)
+    asking = in_a_thread(lambda: answers.append(ref.ask("x", timeout=0)))
+    gate.open()
+    asking.join(PATIENCE_S)
+
+    assert answers == ["x"]
+
+
 @sentence("ask-failure")
 def test_an_exception_of_an_ask_returns_to_the_asker_and_the_actor_lives(kind: Kind) -> None:
     events: list[Any] = []
