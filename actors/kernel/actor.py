@@ -26,6 +26,7 @@ from actors.kernel.errors import KernelError, StartFailed
 from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.handlers import Handler, HandlerTable, Marks, table_of
 from actors.kernel.lifecycle import State
+from actors.kernel.ref import Stopped
 from actors.kernel.supervision import ChildSpec
 from actors.kernel.timers import Every
 
@@ -109,6 +110,16 @@ class Actor(pykka.Actor):
     def actor_urn(self) -> str:  # type: ignore[override]  # Pykka stores what we compute
         """Pykka's name for the address."""
         return self._cell.address
+
+    @property
+    def actor_inbox(self) -> Cell:  # type: ignore[override]  # as above
+        """The mailbox."""
+        return self._cell
+
+    @property
+    def actor_stopped(self) -> Stopped:  # type: ignore[override]  # as above
+        """Whether this actor takes no more messages."""
+        return Stopped(self._cell)
 
     @property
     def realm(self) -> Realm:

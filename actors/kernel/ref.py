@@ -30,7 +30,7 @@ A = TypeVar("A", bound=pykka.Actor)
 R = TypeVar("R")
 
 ASK_TIMEOUT_S: Final = 30.0
-DEFAULT: Final = -1.0  # the caller named no timeout
+DEFAULT: Final = float("nan")  # the caller named no timeout; compared by identity
 
 
 class Sent:
@@ -203,7 +203,7 @@ class ActorRef(pykka.ActorRef[A]):
             return reply
         if cell.dispatcher.patient:
             timeout = None
-        return reply.get(timeout=ASK_TIMEOUT_S if timeout == DEFAULT else timeout)
+        return reply.get(timeout=ASK_TIMEOUT_S if timeout is DEFAULT else timeout)
 
     def stop(self, *, block: bool = True, timeout: float | None = None, drain: bool = False) -> Any:
         """Stop the actor, its children first.

@@ -42,15 +42,18 @@ class Stop:
 class ThreadInbox:
     """What waits for one thread actor.
 
-    `_lock` guards the deque, `sealed` and the watchers; it is a leaf: nothing is called while it
-    is held. `counts`, `bury` and `leave` are a system's once the actor belongs to one.
+    `_lock` guards the deque, `closed`, `sealed` and the watchers; it is a leaf: nothing is called
+    while it is held. `counts`, `bury` and `leave` are a system's once the actor belongs to one.
     """
 
     parent: Final = None
 
-    def __init__(self, ref_of: Callable[[], pykka.ActorRef[Any]]) -> None:
+    ref: pykka.ActorRef[Any]  # of the actor; it does not keep the actor
+
+    def __init__(self) -> None:
         self.bound = BOUND
         self.address = ""
+        self.closed = False  # takes no message any more, but stops: who stops waits for the end
         self.sealed = False
         self.ended: tuple[DownReason, str | None] | None = None
         self.counts = Counts()
@@ -61,7 +64,6 @@ class ThreadInbox:
         self.keeper: Holder | None = None
         self.handling = ""  # class of the message that is handled, for people
         self._born = FORKS.generation
-        self._ref_of = ref_of
         self._items: deque[Envelope | Stop] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
@@ -69,11 +71,6 @@ class ThreadInbox:
         self._wakers: dict[Callable[[], object], bool] = {}  # of senders on loops; in their order
         self._watchers: list[Bonds] = []
         self._busy = 0
-
-    @property
-    def ref(self) -> pykka.ActorRef[Any]:
-        """The ref of the actor."""
-        return self._ref_of()
 
     def serves_aside(self, message: object) -> bool:
         """One message at a time, without exception."""
@@ -101,8 +98,8 @@ class ThreadInbox:
         may_wait = ON_LOOP.dispatcher is None and threading.get_ident() != self.owner
         with self._lock:
             if may_wait and len(self._items) >= self.bound:
-                self._room.wait_for(lambda: self.sealed or len(self._items) < self.bound, wait_s)
-            if self.sealed:
+                self._room.wait_for(lambda: self.closed or len(self._items) < self.bound, wait_s)
+            if self.closed:
                 raise ActorDead(self.address, type(message).__qualname__)
             if len(self._items) >= self.bound:
                 raise MailboxFull(self.address, "USER", self.bound)
@@ -110,9 +107,9 @@ class ThreadInbox:
             self._filled.notify()
 
     def when_room(self, message: object, wake: Callable[[], object]) -> None:
-        """Call `wake` (any thread) when to try `message` again, or on sealing."""
+        """Call `wake` (any thread) when to try `message` again, or when closed."""
         with self._lock:
-            if not self.sealed and len(self._items) >= self.bound:
+            if not self.closed and len(self._items) >= self.bound:
                 self._wakers[wake] = True
                 return
         wake()
@@ -157,16 +154,21 @@ class ThreadInbox:
         self._busy = 0
         self.keeper = None
 
+    def close(self) -> None:
+        """Take no more messages: the last hook is about to run."""
+        with self._lock:
+            self.closed = True
+            wakers = self._open_doors()
+        for wake in wakers:
+            wake()
+
     def seal(self) -> list[Envelope | Stop]:
         """Take nothing more; what was queued, oldest first."""
         with self._lock:
             self.sealed = True
             left = list(self._items)
             self._items.clear()
-            wakers = self._open_doors()
-        for wake in wakers:
-            wake()
-        return left
+            return left
 
     def _open_doors(self) -> tuple[Callable[[], object], ...]:
         """Let waiting threads go on; the calls for those who wait on a loop."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pykka
 
 from actors.kernel.current import HOLDER, ON_LOOP
-from actors.kernel.errors import KernelError, MailboxFull, WouldDeadlock
+from actors.kernel.errors import AskTimeout, KernelError, MailboxFull, WouldDeadlock
 from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.ref import ASK_TIMEOUT_S, SENT
 from actors.kernel.thread_inbox import ROOM_S, ThreadInbox
@@ -80,8 +81,19 @@ class ThreadRef(pykka.ActorRef[A]):
             raise WouldDeadlock(f"ask of {self.address}")
         reply: ThreadReply[Any] = ThreadReply(None, self.address)
         reply.target, reply.asked = self.actor_inbox, message
-        self._ask(message, reply, HOLDER.get() if block else None)
-        return reply.get(timeout=timeout) if block else reply
+        if not block or timeout is None:
+            self._ask(message, reply, HOLDER.get() if block else None)
+            return reply.get() if block else reply
+        until = monotonic() + timeout  # it covers the wait for room
+        queued = self._ask(message, reply, HOLDER.get(), min(max(timeout, 0.0), ROOM_S))
+        if not queued and timeout < ROOM_S and isinstance(reply._error, MailboxFull):
+            raise AskTimeout(self.address, timeout)
+        try:
+            return reply.get(timeout=max(until - monotonic(), 0.0))
+        except AskTimeout:
+            if reply.done:  # it is the answer
+                raise
+            raise AskTimeout(self.address, timeout) from None  # not what was left of it
 
     def stop(self, *, block: bool = True, timeout: float | None = None, drain: bool = True) -> Any:
         """As Pykka's; `drain=False` overtakes what is queued, which becomes dead letters.
@@ -110,7 +122,7 @@ class ThreadRef(pykka.ActorRef[A]):
         home = ON_LOOP.dispatcher
         if home is None:
             answer: ThreadReply[Any] = ThreadReply(None, self.address)
-            self._ask(message, answer, wait_s=0.0)  # this thread runs a loop, if not one of ours
+            self._ask(message, answer, room_s=0.0)  # this thread runs a loop, if not one of ours
             return within(answer, timeout)
         reply: Reply[Any] = Reply(home, self.address)
         self._ask(message, reply, home.stepping or HOLDER.get())
@@ -160,17 +172,18 @@ class ThreadRef(pykka.ActorRef[A]):
         message: object,
         reply: Reply[Any] | ThreadReply[Any],
         holder: Holder | None = None,
-        *,
-        wait_s: float = ROOM_S,
-    ) -> None:
-        """Queue an ask; a refusal is its answer."""
+        room_s: float = ROOM_S,
+    ) -> bool:
+        """Queue an ask, or answer it with the refusal; whether it was queued."""
         try:
             if holder is not None:
                 note(holder, reply, self.actor_inbox, message)
-            self._put(message, reply, wait_s)
+            self._put(message, reply, room_s)
         except KernelError as error:
             self.actor_inbox.counts.rejected.bump()
             reply.resolve(None, error)
+            return False
         except BaseException:
             self.actor_inbox.counts.rejected.bump()
             raise
+        return True

@@ -73,11 +73,11 @@ class ThreadActor(pykka.ThreadingActor):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        inbox = self.inbox
+        inbox = self._inbox
         inbox.bound = self.mailbox
         inbox.address = self.actor_urn
-        self._actor_ref = ThreadRef(self)
-        self.starter: ThreadReply[bool] | None = None
+        self._actor_ref = inbox.ref = ThreadRef(self)
+        self._starter: ThreadReply[bool] | None = None
         self._goodbye: ThreadReply[bool] | None = None  # of the stop that ends it
 
     @property
@@ -86,18 +86,18 @@ class ThreadActor(pykka.ThreadingActor):
         return cast("ThreadRef[Self]", self._actor_ref)
 
     @property
-    def inbox(self) -> ThreadInbox:
+    def _inbox(self) -> ThreadInbox:
         """The inbox, with its own type."""
         return cast("ThreadInbox", self.actor_inbox)
 
     def stop(self) -> None:
         """Stop after what is queued, Pykka's order."""
-        self.inbox.put_stop(None, overtake=False)
+        self._inbox.put_stop(None, overtake=False)
 
     # -- Pykka's seams ----------------------------------------------------------------------
 
     def _create_actor_inbox(self) -> Any:  # type: ignore[override]  # Any: see ThreadRef
-        return ThreadInbox(lambda: self._actor_ref)
+        return ThreadInbox()
 
     @staticmethod
     def _create_future() -> ThreadReply[Any]:
@@ -106,21 +106,23 @@ class ThreadActor(pykka.ThreadingActor):
     def _start_actor_loop(self) -> None:
         threading.Thread(
             target=self._actor_loop,
-            name=f"{type(self).__name__} {self.inbox.address}",
+            name=f"{type(self).__name__} {self._inbox.address}",
             # a system ends its actors at exit, so a hung one must not hold the process
-            daemon=self.use_daemon_thread or self.inbox.address != self.actor_urn,
+            daemon=self.use_daemon_thread or self._inbox.address != self.actor_urn,
         ).start()
 
     def _actor_loop(self) -> None:
-        inbox = self.inbox
+        inbox = self._inbox
         inbox.owner = threading.get_ident()
         HOLDER.set(inbox.holder)
+        inbox.keeper = inbox.holder
         error = self._hook(self.on_start)
-        if self.starter is not None:
+        inbox.keeper = None
+        if self._starter is not None:
             failed = None
             if error is not None:
                 failed = StartFailed(inbox.address, type(error).__name__, describe(error))
-            self.starter.resolve(error is None, failed)
+            self._starter.resolve(error is None, failed)
         while error is None and self._goodbye is None:
             item = inbox.get()
             if isinstance(item, Stop):
@@ -131,7 +133,7 @@ class ThreadActor(pykka.ThreadingActor):
 
     def _serve(self, message: object, reply: Any) -> BaseException | None:  # Any: any answer
         """Handle one message; the failure that ends this actor, if any."""
-        inbox = self.inbox
+        inbox = self._inbox
         try:
             answer = self._handle_receive(message)
         except _Refused as refusal:
@@ -170,30 +172,36 @@ class ThreadActor(pykka.ThreadingActor):
             return handler.call(self, message)
         if self.handler_table and type(self).on_receive is pykka.Actor.on_receive:
             kind = type(message).__qualname__
-            raise _Refused("unhandled", Unhandled(self.inbox.address, kind))
+            raise _Refused("unhandled", Unhandled(self._inbox.address, kind))
         return self.on_receive(message)
 
     # -- ending -----------------------------------------------------------------------------
 
     def _failed(self, error: BaseException) -> None:
-        logger.error("%s failed: %s", self.inbox.address, type(error).__name__, exc_info=error)
+        logger.error("%s failed: %s", self._inbox.address, type(error).__name__, exc_info=error)
+        self._close()
         try:
             self.on_failure(type(error), error, error.__traceback__)
         except BaseException:  # also SystemExit: it ends this actor only, which ends anyway
-            logger.exception("on_failure of %s failed", self.inbox.address)
+            logger.exception("on_failure of %s failed", self._inbox.address)
 
     def _hook(self, hook: Callable[[], object]) -> BaseException | None:
         try:
             hook()
         except BaseException as error:
-            logger.error("%s failed", self.inbox.address, exc_info=error)
+            logger.error("%s failed", self._inbox.address, exc_info=error)
             return error
         return None
 
-    def _end(self, error: BaseException | None) -> None:
-        inbox = self.inbox
+    def _close(self) -> None:
+        """Be dead to others before the last hook runs, as Pykka's actors are."""
         pykka.ActorRegistry.unregister(self._actor_ref)
         self.actor_stopped.set()
+        self._inbox.close()
+
+    def _end(self, error: BaseException | None) -> None:
+        inbox = self._inbox
+        self._close()
         if error is None:
             error = self._hook(self.on_stop)
         left = inbox.seal()
@@ -213,7 +221,7 @@ class ThreadActor(pykka.ThreadingActor):
 
     def _bury(self, item: Envelope, *, failed: bool) -> None:
         """Answer or file what was left in the inbox."""
-        inbox = self.inbox
+        inbox = self._inbox
         kind = type(item.message).__qualname__
         if item.reply is not None:
             inbox.counts.rejected.bump()
@@ -256,13 +264,13 @@ def launch_thread(
     if not isinstance(getattr(actor, "actor_inbox", None), ThreadInbox):
         text = f"{kind.__name__}.__init__ did not call super().__init__()"
         raise StartFailed(realm.address(path), "TypeError", text)
-    inbox = actor.inbox
+    inbox = actor._inbox
     realm.enter(path, inbox)
     inbox.address = realm.address(path)
     inbox.counts = realm.counts
     inbox.bury = lambda reason, message: realm.dead(inbox.address, reason, message)
     inbox.leave = lambda: realm.leave(path, inbox)
-    actor.starter = starter
+    actor._starter = starter
     pykka.ActorRegistry.register(actor.actor_ref)
     actor._start_actor_loop()
     return actor.actor_ref

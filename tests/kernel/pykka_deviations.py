@@ -43,9 +43,7 @@ DEVIATIONS: Final = {
     "made-by-hand": Deviation(
         LOOP, "`KernelError`: only `start` makes one; the base's `__init__` takes no arguments"
     ),
-    "reserved-names": Deviation(
-        THREAD, "`handler_table`, `inbox`, `mailbox` and `starter` are ours, too"
-    ),
+    "reserved-names": Deviation(THREAD, "`handler_table` and `mailbox` are ours, too"),
     "reserved-names-loop": Deviation(
         LOOP,
         "`address`, `after`, `every`, `handler_table`, `promise`, `realm`, `sorts`, `spawn`, "
@@ -66,8 +64,8 @@ DEVIATIONS: Final = {
     # messages and mailboxes
     "full-inbox": Deviation(
         THREAD,
-        "1,024 messages; `tell` and `ask` wait up to 30 s for room, whatever the timeout of the "
-        "`ask`, then `MailboxFull`; at once on a loop and in the actor itself",
+        "1,024 messages; `tell` waits up to 30 s for room, `ask` also no longer than its timeout, "
+        "then `MailboxFull`; at once on a loop and in the actor itself",
     ),
     "full-mailbox": Deviation(
         LOOP,
@@ -85,7 +83,7 @@ DEVIATIONS: Final = {
         "it is a failure as from a `tell`: `ActorFailed`, its cause the exception, and the actor "
         "ends; errors named in `@handles(raises=…)` return",
     ),
-    "ask-timeout": Deviation(LOOP, "30 s by default, and for −1; `None` waits for ever"),
+    "ask-timeout": Deviation(LOOP, "30 s by default; `None` waits for ever"),
     "debugging": Deviation(LOOP, "with `MOB_DEBUG=1` it waits for its answer however long"),
     "would-deadlock": Deviation(
         LOOP, "`WouldDeadlock` from `ask`, `get` and `stop` that block; nothing is sent"
@@ -101,7 +99,7 @@ DEVIATIONS: Final = {
         BOTH, "a failure of that actor only: `on_failure`, and `ActorFailed` for who asked"
     ),
     "base-exception-in-hook": Deviation(BOTH, "it ends the actor, and everybody who asked is told"),
-    "failure-hook": Deviation(BOTH, "it runs first; until it returns the actor is alive"),
+    "failure-hook": Deviation(LOOP, "it runs first; until it returns the actor is alive"),
     # ending
     "stop-order": Deviation(
         LOOP,
@@ -109,12 +107,6 @@ DEVIATIONS: Final = {
     ),
     "stop-at-the-end": Deviation(BOTH, "waits for the end, True"),
     "stop-of-the-ended": Deviation(BOTH, "`self.stop()` does nothing"),
-    "mail-at-the-end": Deviation(
-        THREAD,
-        "it is taken until `on_stop` has returned, and then ended as what was left behind; an "
-        "actor that asks itself there waits for ever",
-    ),
-    "kept-by-ref": Deviation(THREAD, "it lives as long as a ref of it"),
     # refs and the registry
     "registry": Deviation(LOOP, "not in it"),
     "urn": Deviation(LOOP, "`actor_urn` is the address, which a later actor may have again"),
@@ -124,8 +116,7 @@ DEVIATIONS: Final = {
     "ref-identity": Deviation(LOOP, "refs of one actor are equal, not identical"),
     "stopped-event": Deviation(
         LOOP,
-        "`ref.actor_stopped` has `is_set` only; the actor itself has no `actor_stopped` and no "
-        "`actor_inbox`",
+        "it has `is_set` only",
     ),
     "error-texts": Deviation(BOTH, "address, class of the message, seconds"),
     "logs": Deviation(

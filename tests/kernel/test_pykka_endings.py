@@ -371,30 +371,9 @@ def test_an_actor_that_has_ended_may_stop_itself(kind: Kind, hook: str) -> None:
     assert _last_word(kind, hook, _stop) is None
 
 
-@sentence("mail-at-the-end")
+@sentence()
 def test_an_actor_in_its_on_stop_takes_no_mail(kind: Kind) -> None:
     assert _last_word(kind, "on_stop", _write) == "dead"
-
-
-@deviation("mail-at-the-end")
-def test_an_actor_in_its_on_stop_takes_mail_that_ends_with_it(
-    kind: Kind, caplog: pytest.LogCaptureFixture
-) -> None:
-    def write(actor: Any) -> Any:
-        actor.actor_ref.tell("x")
-        return actor.actor_ref.ask("x", block=False)
-
-    def ask(actor: Any) -> str:
-        with pytest.raises(pykka.Timeout):
-            actor.actor_ref.ask("x", timeout=0.001)
-        return "nobody answers"
-
-    answer: Any = _last_word(kind, "on_stop", write)
-
-    assert _last_word(kind, "on_stop", ask) == "nobody answers"
-    with pytest.raises(pykka.ActorDeadError):
-        answer.get(timeout=0)
-    assert "dead letter (shutdown" in caplog.text
 
 
 @sentence()
@@ -561,19 +540,9 @@ def _kept(kind: Kind) -> tuple[Any, weakref.ref[Any]]:
     return ref, actor
 
 
-@sentence("kept-by-ref")
+@sentence()
 def test_an_actor_that_has_ended_is_collected_whoever_has_a_ref(kind: Kind) -> None:
     ref, actor = _kept(kind)
 
     assert actor() is None
     assert not ref.is_alive()
-
-
-@deviation("kept-by-ref")
-def test_an_actor_that_has_ended_is_kept_by_its_ref(kind: Kind) -> None:
-    ref, actor = _kept(kind)
-
-    assert actor() is not None
-    del ref
-    gc.collect()
-    assert actor() is None

@@ -150,9 +150,7 @@ def test_what_an_actor_tells_itself_in_init_comes_after_on_start(kind: Kind) -> 
 
 
 OURS = {
-    "inbox",
     "mailbox",
-    "starter",
     "handler_table",
 }
 OURS_ON_A_LOOP = {
@@ -190,7 +188,7 @@ def test_some_names_are_ours_on_a_loop(kind: Kind) -> None:
         super(type(self), self).__init__()
         self.address = "mine"
 
-    assert names == {*OURS_ON_A_LOOP, "actor_urn"}
+    assert names == {*OURS_ON_A_LOOP, "actor_inbox", "actor_stopped", "actor_urn"}
     with pytest.raises(AttributeError):
         sample(kind, __init__=init).start()
 
