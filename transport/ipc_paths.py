@@ -24,7 +24,7 @@ from typing import Final
 from transport.private_files import FileRefused, open_directory
 from transport.reach import PATH_BYTES
 
-__all__ = ["IpcPath", "runtime_directory"]
+__all__ = ["IpcPath", "endpoint_to_dial", "runtime_directory"]
 
 LONGEST_NAME: Final = 16
 HASH_BYTES: Final = 8
@@ -103,6 +103,26 @@ class IpcPath:
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)
+
+
+def endpoint_to_dial(path: Path) -> str:
+    """Return the endpoint of a socket that another process of this user listens on.
+
+    Before dialling, not after: where others can write, the one who listens may be anybody.
+
+    Raises:
+        FileRefused: The directory is not private, or no socket of this user is there.
+    """
+    with open_directory(path.parent) as opened:
+        try:
+            found = os.stat(path.name, dir_fd=opened, follow_symlinks=False)
+        except FileNotFoundError:
+            found = None
+    if found is None or not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
+        raise FileRefused(
+            str(path), "is no socket of this user", "start the mob that listens there"
+        )
+    return f"ipc://{path}"
 
 
 def _lock(directory: int, path: Path) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from transport import ipc_paths
-from transport.ipc_paths import IpcPath, runtime_directory
+from transport.ipc_paths import IpcPath, endpoint_to_dial, runtime_directory
 from transport.private_files import FileRefused
 from transport.reach import PATH_BYTES
 
@@ -231,3 +231,30 @@ def test_a_forked_childs_copy_is_closed_and_nothing_unlocked(environ: dict[str, 
     with pytest.raises(FileRefused, match="in use by process"):
         IpcPath("a", "control", environ)
     os.close(parents)
+
+
+def test_a_socket_of_this_user_in_a_private_place_may_be_dialled(environ: dict[str, str]) -> None:
+    claim = IpcPath("a", "control", environ)
+    path = runtime_directory("a", environ) / "control"
+
+    with listening(path):
+        assert endpoint_to_dial(path) == claim.endpoint
+    claim.release()
+
+    with pytest.raises(FileRefused, match="is no socket of this user"):
+        endpoint_to_dial(path)
+
+
+def test_what_may_be_another_users_is_not_dialled(environ: dict[str, str], tmp_path: Path) -> None:
+    claim = IpcPath("a", "control", environ)
+    path = claim.path
+    path.symlink_to(tmp_path / "theirs")
+    with listening(tmp_path / "theirs"):
+        with pytest.raises(FileRefused, match="is no socket of this user"):
+            endpoint_to_dial(path)
+
+        path.parent.chmod(0o755)
+
+        with pytest.raises(FileRefused, match="is open to other users"):
+            endpoint_to_dial(path)
+    claim.release()
