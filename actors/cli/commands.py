@@ -33,6 +33,12 @@ Exit codes:
   1    something fails; the line below it says what to do
   2    usage: PATH does not exist
 """
+KEYS_EPILOG: Final = """\b
+Exit codes:
+  0    done
+  1    failed: a file exists already, or is not safe to use; nothing was changed
+  2    usage: there is no such key, or the name cannot name one
+"""
 
 app = typer.Typer(
     name="mob",
@@ -41,6 +47,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+keys = typer.Typer(
+    name="keys",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(keys, name="keys", short_help="Make and show the keys of this user's nodes.")
 
 
 class Durability(StrEnum):
@@ -56,6 +68,15 @@ Debug = Annotated[
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else to stdout.")
+]
+KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the node that has the key.")]
+KeyDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir",
+        metavar="DIR",
+        help="Where the keys are; $XDG_CONFIG_HOME/mob/keys or ~/.config/mob/keys by default.",
+    ),
 ]
 
 
@@ -135,7 +156,7 @@ def run(
     return _printed(lambda: run_job(options))
 
 
-@app.command(epilog=DOCTOR_EPILOG, short_help="Check the installation and a ledger.")
+@app.command(epilog=DOCTOR_EPILOG, short_help="Check the installation, the keys and a ledger.")
 def doctor(
     store: Annotated[
         Path | None,
@@ -155,7 +176,7 @@ def doctor(
     json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 - see `_debugging`
 ) -> int:
-    """Check the installation and a ledger: no cursor missing, every hash in its chain.
+    """Check the installation, the keys, and a ledger: no gap, every hash in its chain.
 
     Without --store the state directories in .mob here are verified, if there are any.
     --stacks looks at a mob that runs instead, and stops nothing.
@@ -180,6 +201,54 @@ def doctor(
         return FAILED if failed else DONE
 
     return _printed(show)
+
+
+@keys.callback(invoke_without_command=True, epilog=KEYS_EPILOG)
+def keys_group(ctx: typer.Context) -> None:
+    """Make and show the keys by which nodes know each other.
+
+    A secret key stays in its file (mode 0600) and is never printed.
+    """
+    if ctx.invoked_subcommand is None:
+        sys.stderr.write(f"{ctx.get_help()}\n")
+        raise typer.Exit(USAGE)
+
+
+@keys.command("new", epilog=KEYS_EPILOG, short_help="Make a key pair.")
+def keys_new(
+    name: KeyName,
+    directory: KeyDirectory = None,
+    debug: Debug = False,  # noqa: ARG001 - see `_debugging`
+) -> int:
+    """Make a key pair; existing files are never overwritten."""
+    from actors.cli.keys import new_key
+
+    return _printed(lambda: new_key(name, directory))
+
+
+@keys.command("list", epilog=KEYS_EPILOG, short_help="List the keys that are here.")
+def keys_list(
+    directory: KeyDirectory = None,
+    json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 - see `_debugging`
+) -> int:
+    """List the keys that are here, and what is wrong with their files."""
+    from actors.cli.keys import list_keys
+
+    return _printed(lambda: list_keys(directory, as_json=json))
+
+
+@keys.command("show", epilog=KEYS_EPILOG, short_help="Show the public half of a key.")
+def keys_show(
+    name: KeyName,
+    directory: KeyDirectory = None,
+    json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 - see `_debugging`
+) -> int:
+    """Show the public half of a key, and the line that lets its holder in elsewhere."""
+    from actors.cli.keys import show_key
+
+    return _printed(lambda: show_key(name, directory, as_json=json))
 
 
 def command_line(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from actors.cli.failures import UsageProblem, explain, one_line
 from actors.domain.errors import MobError
 from actors.launching import STATE_DIR
 from actors.stores.storefile import LEDGER_FILE
+from transport.errors import AddressError
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -29,6 +31,7 @@ LIBRARIES: Final = {  # distribution to the oldest version that will do, as in s
     "typer": "0.15",
     "rich": "13",
 }
+LIBZMQ: Final = (4, 3, 5)  # the first one with all fixes for what a stranger can send
 DESCRIPTORS: Final = 1024  # a mob of one process needs few, a node one or two per peer
 
 
@@ -58,7 +61,7 @@ def examine(store: Path | None) -> list[Check]:
             f"there is no file or directory {one_line(store)}",
             "name a state directory that a mob has used, or its ledger file",
         )
-    checks = [_python(), *map(_library, LIBRARIES), _sqlite(), _descriptors()]
+    checks = [_python(), *map(_library, LIBRARIES), _sqlite(), _curve(), _keys(), _descriptors()]
     stores = [store] if store is not None else sorted(_stores_here())
     return checks + [_store(each) for each in stores]
 
@@ -96,6 +99,50 @@ def _sqlite() -> Check:
         text = f"SQLite {found} may corrupt a store (fixed in {wanted})"
         return Check("sqlite", "fail", text, fix)
     return Check("sqlite", "ok", f"SQLite {found}")
+
+
+def _curve() -> Check:
+    wanted = ".".join(map(str, LIBZMQ))
+    fix = "pip install --upgrade --only-binary pyzmq pyzmq"
+    try:
+        from transport.security import curve_version
+
+        found = curve_version()
+    except ImportError as error:
+        return Check("curve", "fail", f"ZeroMQ cannot be loaded: {one_line(error)}", fix)
+    if found is None:
+        return Check("curve", "fail", "ZeroMQ was built without CURVE: no tcp is possible", fix)
+    if numbers(found) < LIBZMQ:
+        return Check("curve", "fail", f"ZeroMQ {found} is older than {wanted}", fix)
+    return Check("curve", "ok", f"ZeroMQ {found} with CURVE")
+
+
+def _keys() -> Check:
+    from transport.keys import default_directory, key_names
+    from transport.private_files import FileRefused
+
+    folder = default_directory()
+    try:
+        names = key_names(folder)
+        for name in names:
+            _check_key(folder, name)
+    except FileRefused as error:
+        return Check("keys", "fail", one_line(error), one_line(error.hint))
+    except AddressError as error:
+        text = f"a file in {one_line(folder)} is named {one_line(error)}"
+        return Check("keys", "fail", text, "rename it, or move it elsewhere")
+    count = "1 key" if len(names) == 1 else f"{len(names)} keys"
+    return Check("keys", "ok", f"{count} in {one_line(folder)}, for this user only")
+
+
+def _check_key(folder: Path, name: str) -> None:
+    from transport.keys import PUBLIC_SUFFIX, SECRET_SUFFIX, read_public_key
+    from transport.security import load_key_pair
+
+    if os.path.lexists(folder / f"{name}{SECRET_SUFFIX}"):
+        load_key_pair(folder, name).wipe()
+    if os.path.lexists(folder / f"{name}{PUBLIC_SUFFIX}"):
+        read_public_key(folder, name)
 
 
 def _descriptors() -> Check:

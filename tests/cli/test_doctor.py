@@ -5,9 +5,11 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import zmq
 
 from actors.cli import doctor
 from actors.cli.commands import command_line
@@ -15,6 +17,14 @@ from actors.cli.doctor import LIBRARIES, examine, numbers
 from actors.domain.events import MemberHeld
 from actors.stores import SqliteLedger
 from tests.cli.mob_process import ROOT
+from transport.keys import write_key_pair
+from transport.security import new_key_pair
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "mob" / "keys"
 
 
 @pytest.fixture
@@ -102,6 +112,58 @@ def test_an_old_or_missing_library_fails_with_the_command_that_helps(
     assert found["pydantic"].fix == "pip install 'pydantic>=99.1'"
     assert found["sqlite"].status == "fail"
     assert found["descriptors"].status in ("warn", "ok")
+
+
+def checked(name: str) -> doctor.Check:
+    return {check.name: check for check in examine(None)}[name]
+
+
+def test_key_files_are_proven_one_by_one(keys: Path) -> None:
+    assert checked("keys").text.startswith("0 keys")
+    for name in ("west", "east"):
+        write_key_pair(keys, new_key_pair(name))
+    (keys / "east.secret").unlink()
+
+    assert (checked("keys").status, checked("keys").text[:7]) == ("ok", "2 keys ")
+    (keys / "east.pub").unlink()
+    assert checked("keys").text.startswith("1 key ")
+
+
+def test_a_key_file_that_others_could_read_fails_with_the_command_that_helps(keys: Path) -> None:
+    path, _ = write_key_pair(keys, new_key_pair("west"))
+    path.chmod(0o644)
+
+    check = checked("keys")
+
+    assert check.status == "fail"
+    assert "west.secret has mode 0644" in check.text
+    assert check.fix is not None
+    assert check.fix.startswith(f"chmod 600 {path}")
+
+
+def test_halves_that_do_not_fit_and_foreign_names_fail(keys: Path) -> None:
+    made, other = new_key_pair("west"), new_key_pair("west")
+    path, public_path = write_key_pair(keys, made)
+    line = f"mob-secret-key west {other.public} {made.secret.decode()}\n"
+    path.write_text(line, encoding="utf-8")
+    assert "do not belong together" in checked("keys").text
+    assert made.secret.decode() not in repr(checked("keys"))
+
+    path.unlink()
+    public_path.rename(keys / "a b.pub")
+
+    assert "cannot name a key" in checked("keys").text
+
+
+def test_a_library_without_curve_or_an_old_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checked("curve").status == "ok"
+
+    monkeypatch.setattr(doctor, "LIBZMQ", (99, 0))
+    assert checked("curve").text.endswith("is older than 99.0")
+    monkeypatch.setattr(zmq, "has", lambda capability: False)
+    assert "without CURVE" in checked("curve").text
+    monkeypatch.setitem(sys.modules, "transport.security", None)
+    assert "cannot be loaded" in checked("curve").text
 
 
 def test_libraries_are_those_of_the_package() -> None:
