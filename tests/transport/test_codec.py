@@ -151,6 +151,18 @@ def test_an_integer_of_64_bits_goes_as_it_is(n: int) -> None:
     assert decode_message("codec.add", 1, packed([n, "int"])) == Add(n=n, who="int")
 
 
+class Measured(Message, tag="codec.measured"):
+    values: tuple[float, ...]
+
+
+def test_floats_keep_their_bits_and_nan_comes_as_nan() -> None:
+    message = Measured(values=(0.1, -0.0, float("inf"), float("-inf"), 5e-324, float("nan")))
+
+    again = decode_message("codec.measured", 1, encode_message(message))
+
+    assert repr(again) == repr(message)
+
+
 def test_aliases_do_not_reach_the_wire() -> None:
     message = Swapped(b=1, c=2)
 
