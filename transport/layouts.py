@@ -331,7 +331,7 @@ def _word(member: object) -> str | int | None:
             raise NotPortable(
                 class_text(member),
                 "is a member of a union and has no tag that another process knows",
-                f"give it one: class {member.__name__}(..., tag='...')",
+                f"give it one: class {member.__name__.partition('[')[0]}(..., tag='...')",
             )
         return member.wire_tag
     origin = get_origin(member)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import msgpack
@@ -207,6 +208,17 @@ class Orphan(Message, tag="codec.orphan"):
 def test_a_class_that_cannot_be_completed_is_unknown_to_the_peer() -> None:
     with pytest.raises(UnknownMessage, match=r"codec.orphan"):
         decode_message("codec.orphan", 1, packed([[5]]))
+
+
+def test_threads_encode_side_by_side() -> None:
+    def work(number: int) -> bool:
+        sent = [Add(n=number * 2**40 + i, who="x" * (i % 300)) for i in range(500)]
+        return [decode_message("codec.add", 1, encode_message(m)) for m in sent] == sent
+
+    with ThreadPoolExecutor(8) as pool:
+        equal = list(pool.map(work, range(16)))
+
+    assert all(equal)
 
 
 # --- Refused on the way out ---------------------------------------------------------------------
