@@ -4,15 +4,38 @@ The class says who has to act, the attributes carry the values, `str()` is one s
 
     TransportError
     ├── AddressError (ValueError)      correct the address; `nearest` is a valid one
-    └── MessageTypeError (TypeError)   correct the message class; retrying never helps
-        └── TagInUse                   two classes ask for one wire tag
+    ├── MessageTypeError (TypeError)   correct the message class; retrying never helps
+    │   └── TagInUse                   two classes ask for one wire tag
+    ├── LocalProtocolError             this side asked for what the wire cannot carry; nothing left
+    │   ├── NotPortable                a class or a value that cannot cross
+    │   └── TooBigForWire              above a limit of the wire
+    └── RemoteProtocolError            the peer sent what this side refuses; nothing was kept
+        ├── Undecodable                the bytes are not what docs/wire.md describes
+        ├── OverLimit                  more of it than a peer may send
+        ├── UnknownMessage             no class of this process has the tag
+        ├── VersionMismatch            the class has another version
+        └── InvalidMessage             the fields are not those of the class
 
 No error holds a field's value: messages may carry secrets, errors end in logs.
 """
 
 from __future__ import annotations
 
-__all__ = ["AddressError", "MessageTypeError", "TagInUse", "TransportError"]
+__all__ = [
+    "AddressError",
+    "InvalidMessage",
+    "LocalProtocolError",
+    "MessageTypeError",
+    "NotPortable",
+    "OverLimit",
+    "RemoteProtocolError",
+    "TagInUse",
+    "TooBigForWire",
+    "TransportError",
+    "Undecodable",
+    "UnknownMessage",
+    "VersionMismatch",
+]
 
 _SHOWN_CHARACTERS = 80  # of a refused text; the rest would only flood the log line
 
@@ -91,6 +114,136 @@ class TagInUse(MessageTypeError):
         self.args = (message_class, tag, holder)
         self.tag = tag
         self.holder = holder
+
+
+class LocalProtocolError(TransportError):
+    """This side asked for something that the wire does not carry; no byte of it has left.
+
+    Attributes:
+        what: What was to be sent: an envelope, a parcel, a class or its field.
+        problem: What is wrong, as the end of a sentence.
+        hint: What to do instead, or empty.
+    """
+
+    def __init__(self, what: str, problem: str, hint: str = "") -> None:
+        super().__init__(what, problem, hint)
+        self.what = what
+        self.problem = problem
+        self.hint = hint
+
+    def __str__(self) -> str:
+        sentence = f"{self.what} {self.problem}"
+        return f"{sentence}; {self.hint}" if self.hint else sentence
+
+
+class NotPortable(LocalProtocolError):
+    """A message class, or a value in a message, cannot leave the process; `hint` says the fix."""
+
+
+class TooBigForWire(LocalProtocolError):
+    """Something has more bytes or parts than a peer would take.
+
+    Attributes:
+        size: How much there is.
+        limit: How much may be.
+        unit: Of both, for instance "bytes".
+    """
+
+    def __init__(self, what: str, size: int, limit: int, unit: str, hint: str = "") -> None:
+        super().__init__(what, f"has {size:,} {unit}, {limit:,} may be sent", hint)
+        # The arguments of this class, so that copies and pickles are made from them.
+        self.args = (what, size, limit, unit, hint)
+        self.size = size
+        self.limit = limit
+        self.unit = unit
+
+
+class RemoteProtocolError(TransportError):
+    """The peer sent something that this side refuses; nothing of it was kept.
+
+    Whatever bytes arrive, the codec raises subclasses of this error and nothing else. The texts
+    tell what was refused and where, never what was in it.
+
+    Attributes:
+        what: What was received: a frame, an envelope, a message and its field.
+        problem: What is wrong, as the end of a sentence.
+    """
+
+    def __init__(self, what: str, problem: str) -> None:
+        super().__init__(what, problem)
+        self.what = what
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.problem}"
+
+
+class Undecodable(RemoteProtocolError):
+    """Bytes that are not in the form that docs/wire.md gives them."""
+
+
+class OverLimit(RemoteProtocolError):
+    """More bytes, values or depth than a peer may send; seen before it costs memory.
+
+    Attributes:
+        size: How much there is, or how far it was counted.
+        limit: How much may be.
+        unit: Of both, for instance "bytes".
+    """
+
+    def __init__(self, what: str, size: int, limit: int, unit: str) -> None:
+        super().__init__(what, f"has {size:,} {unit}, {limit:,} are taken")
+        self.args = (what, size, limit, unit)
+        self.size = size
+        self.limit = limit
+        self.unit = unit
+
+
+class UnknownMessage(RemoteProtocolError):
+    """No message class of this process has the tag, or none that may come from outside.
+
+    Attributes:
+        tag: What the peer wrote, whole.
+    """
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(f"the tag {_shortened(tag)}", "names no message class of this process")
+        self.args = (tag,)
+        self.tag = tag
+
+
+class VersionMismatch(RemoteProtocolError):
+    """The peer has another version of a message class.
+
+    Attributes:
+        tag: The tag both have.
+        theirs: Version in the envelope.
+        ours: Version of the class in this process.
+    """
+
+    def __init__(self, tag: str, theirs: int, ours: int) -> None:
+        super().__init__(
+            _shortened(tag), f"has version {theirs} there and {ours} here; update the older side"
+        )
+        self.args = (tag, theirs, ours)
+        self.tag = tag
+        self.theirs = theirs
+        self.ours = ours
+
+
+class InvalidMessage(RemoteProtocolError):
+    """Well-formed bytes that are not the fields of the message, or not an answer of the request.
+
+    Attributes:
+        tag: Wire tag of the message class, or of the innermost one in it that refused.
+        field: The field at fault, or None when it is the whole.
+    """
+
+    def __init__(self, tag: str, field: str | None, problem: str) -> None:
+        super().__init__(f"{tag}.{field}" if field else tag, problem)
+        self.args = (tag, field, problem)
+        self.tag = tag
+        self.field = field
 
 
 def _shortened(text: str) -> str:

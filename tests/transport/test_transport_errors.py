@@ -8,12 +8,33 @@ import pickle
 import pytest
 
 from transport import AddressError, MessageTypeError, TagInUse, TransportError
+from transport.errors import (
+    InvalidMessage,
+    LocalProtocolError,
+    NotPortable,
+    OverLimit,
+    RemoteProtocolError,
+    TooBigForWire,
+    Undecodable,
+    UnknownMessage,
+    VersionMismatch,
+)
 
 ERRORS = [
     AddressError("mob:/a/b", "does not start with 'mob://'", "mob://a/b"),
     MessageTypeError("shop.Order", "items", "list[int]", "is not allowed", "use tuple[int, ...]"),
     MessageTypeError("shop.Order", None, None, "is not allowed", "think again"),
     TagInUse("shop.Order", "order", "store.Order"),
+    LocalProtocolError("an envelope", "has an unknown lane"),
+    NotPortable("shop.Order", "has no tag", "give it one"),
+    TooBigForWire("shop.order", 2_000_000, 1_044_480, "bytes", "send it in parts"),
+    RemoteProtocolError("a frame", "came too early"),
+    Undecodable("a frame", "has a map"),
+    OverLimit("shop.order", 20_001, 20_000, "values"),
+    UnknownMessage("shop.order"),
+    VersionMismatch("shop.order", 2, 1),
+    InvalidMessage("shop.order", "items", "has a member twice"),
+    InvalidMessage("shop.order", None, "is not an array of 2 fields"),
 ]
 
 
@@ -46,3 +67,41 @@ def test_a_long_refused_text_is_shortened_in_the_sentence_and_kept_on_the_error(
 
     assert len(str(error)) < 200
     assert error.text == "x" * 10_000
+
+
+def test_whose_fault_it_is_can_be_caught_by_class() -> None:
+    assert issubclass(NotPortable, LocalProtocolError)
+    assert issubclass(TooBigForWire, LocalProtocolError)
+    for error in (Undecodable, OverLimit, UnknownMessage, VersionMismatch, InvalidMessage):
+        assert issubclass(error, RemoteProtocolError)
+        assert not issubclass(error, LocalProtocolError)
+
+
+def test_limits_are_written_with_their_numbers_and_units() -> None:
+    assert str(OverLimit("shop.order", 20_001, 20_000, "values")) == (
+        "shop.order has 20,001 values, 20,000 are taken"
+    )
+    assert str(TooBigForWire("shop.order", 2_000_000, 1_044_480, "bytes", "send it in parts")) == (
+        "shop.order has 2,000,000 bytes, 1,044,480 may be sent; send it in parts"
+    )
+
+
+def test_a_version_mismatch_names_both_versions() -> None:
+    error = VersionMismatch("shop.order", 2, 1)
+
+    assert str(error) == "'shop.order' has version 2 there and 1 here; update the older side"
+    assert (error.theirs, error.ours) == (2, 1)
+
+
+def test_a_tag_from_outside_is_shortened_and_escaped_in_the_sentence() -> None:
+    error = UnknownMessage("a\n\x1b[31m" + "x" * 10_000)
+
+    assert len(str(error)) < 200
+    assert "\n" not in str(error)
+    assert "\x1b" not in str(error)
+
+
+def test_an_invalid_field_is_named_behind_its_class() -> None:
+    assert str(InvalidMessage("shop.order", "items", "has a member twice")) == (
+        "shop.order.items has a member twice"
+    )
