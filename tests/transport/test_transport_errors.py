@@ -7,13 +7,31 @@ import pickle
 
 import pytest
 
-from transport import AddressError, MessageTypeError, TagInUse, TransportError
+from transport.errors import (
+    AddressError,
+    LocalProtocolError,
+    MessageTypeError,
+    PeerViolation,
+    RemoteProtocolError,
+    RowTooBig,
+    SequenceGap,
+    TagInUse,
+    TransportError,
+    UnknownSession,
+    WouldBlock,
+)
 
 ERRORS = [
     AddressError("mob:/a/b", "does not start with 'mob://'", "mob://a/b"),
     MessageTypeError("shop.Order", "items", "list[int]", "is not allowed", "use tuple[int, ...]"),
     MessageTypeError("shop.Order", None, None, "is not allowed", "think again"),
     TagInUse("shop.Order", "order", "store.Order"),
+    LocalProtocolError("link", "gone", "opened"),
+    PeerViolation("protocol", "a batch has rows"),
+    SequenceGap(3, 5),
+    UnknownSession(),
+    RowTooBig(2_000_000, 1_048_512),
+    WouldBlock(512, 0, 100),
 ]
 
 
@@ -46,3 +64,19 @@ def test_a_long_refused_text_is_shortened_in_the_sentence_and_kept_on_the_error(
 
     assert len(str(error)) < 200
     assert error.text == "x" * 10_000
+
+
+def test_who_broke_the_protocol_is_in_the_class() -> None:
+    remote = (PeerViolation, SequenceGap, UnknownSession)
+
+    assert all(issubclass(kind, RemoteProtocolError) for kind in remote)
+    assert not issubclass(LocalProtocolError, RemoteProtocolError)
+
+
+def test_the_sentences_of_the_wire_say_what_and_what_to_do() -> None:
+    assert str(ERRORS[4]) == "a link that is gone does not take opened"
+    assert str(ERRORS[5]) == "a batch has rows"
+    assert str(ERRORS[6]) == "envelope 3 was expected and 5 is spoken of"
+    assert "begin a new one" in str(ERRORS[7])
+    assert "the limit is 1048512" in str(ERRORS[8])
+    assert "wait for room" in str(ERRORS[9])
