@@ -8,13 +8,19 @@ The class says who has to act, the attributes carry the values, `str()` is one s
     │   └── TagInUse                   two classes ask for one wire tag
     ├── LocalProtocolError             this side asked for what the wire cannot carry; nothing left
     │   ├── NotPortable                a class or a value that cannot cross
-    │   └── TooBigForWire              above a limit of the wire
-    └── RemoteProtocolError            the peer sent what this side refuses; nothing was kept
-        ├── Undecodable                the bytes are not what docs/wire.md describes
-        ├── OverLimit                  more of it than a peer may send
-        ├── UnknownMessage             no class of this process has the tag
-        ├── VersionMismatch            the class has another version
-        └── InvalidMessage             the fields are not those of the class
+    │   ├── TooBigForWire              above a limit of the wire
+    │   └── IllegalStep                a state machine was called out of turn; a bug here
+    ├── RemoteProtocolError            the peer sent what this side refuses; nothing was kept
+    │   ├── Undecodable                the bytes are not what docs/wire.md describes
+    │   ├── OverLimit                  more of it than a peer may send
+    │   ├── UnknownMessage             no class of this process has the tag
+    │   ├── VersionMismatch            the class has another version
+    │   ├── InvalidMessage             the fields are not those of the class
+    │   ├── PeerViolation              it broke a rule: the link ends
+    │   ├── SequenceGap                envelopes are missing: the connection is made anew
+    │   └── UnknownSession             it resumes what this side does not have: it begins anew
+    ├── RowTooBig                      make the message smaller; retrying never helps
+    └── WouldBlock                     wait for room, then offer again
 
 No error holds a field's value: messages may carry secrets, errors end in logs.
 """
@@ -23,18 +29,24 @@ from __future__ import annotations
 
 __all__ = [
     "AddressError",
+    "IllegalStep",
     "InvalidMessage",
     "LocalProtocolError",
     "MessageTypeError",
     "NotPortable",
     "OverLimit",
+    "PeerViolation",
     "RemoteProtocolError",
+    "RowTooBig",
+    "SequenceGap",
     "TagInUse",
     "TooBigForWire",
     "TransportError",
     "Undecodable",
     "UnknownMessage",
+    "UnknownSession",
     "VersionMismatch",
+    "WouldBlock",
 ]
 
 _SHOWN_CHARACTERS = 80  # of a refused text; the rest would only flood the log line
@@ -244,6 +256,114 @@ class InvalidMessage(RemoteProtocolError):
         self.args = (tag, field, problem)
         self.tag = tag
         self.field = field
+
+
+class IllegalStep(LocalProtocolError):
+    """This side asked a state machine for a step that its table does not have; nothing changed.
+
+    Attributes:
+        machine: "link" or "session".
+        state: Where it stands, in one word or two.
+        tried: What was asked of it.
+    """
+
+    def __init__(self, machine: str, state: str, tried: str) -> None:
+        super().__init__(machine, f"is {state} and does not take {tried}")
+        self.args = (machine, state, tried)
+        self.machine = machine
+        self.state = state
+        self.tried = tried
+
+    def __str__(self) -> str:
+        return f"a {self.machine} that is {self.state} does not take {self.tried}"
+
+
+class PeerViolation(RemoteProtocolError):
+    """The peer broke a rule; nothing of the offending parcel took effect.
+
+    Attributes:
+        code: What to say in the `Bye`.
+        problem: The rule that was broken, as a sentence without names of payloads.
+    """
+
+    def __init__(self, code: str, problem: str) -> None:
+        super().__init__(code, problem)
+        self.code = code
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class SequenceGap(RemoteProtocolError):
+    """Envelopes are missing between what arrived and what the peer says it sent.
+
+    Attributes:
+        expected: Number of the first missing envelope.
+        found: Number that shows that it is missing.
+    """
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__("an envelope", f"{expected} was expected, {found} is spoken of")
+        self.args = (expected, found)
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"envelope {self.expected} was expected and {self.found} is spoken of"
+
+
+class UnknownSession(RemoteProtocolError):
+    """The peer wants to resume a session that this side does not have (any more)."""
+
+    def __init__(self) -> None:
+        super().__init__("a session", "is not known here")
+        self.args = ()
+
+    def __str__(self) -> str:
+        return "this session is not known here (any more); begin a new one"
+
+
+class RowTooBig(TransportError):
+    """A packed envelope does not fit in a frame; it was not taken.
+
+    Attributes:
+        size_bytes: Its size.
+        limit_bytes: The largest that fits.
+    """
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(size_bytes, limit_bytes)
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"an envelope of {self.size_bytes} bytes does not fit in a frame; "
+            f"the limit is {self.limit_bytes}"
+        )
+
+
+class WouldBlock(TransportError):
+    """The peer's credit is used up; the envelope was not taken.
+
+    Attributes:
+        size_bytes: Size of the envelope.
+        messages_left: How many more envelopes the credit allows now.
+        bytes_left: How many more bytes it allows now.
+    """
+
+    def __init__(self, size_bytes: int, messages_left: int, bytes_left: int) -> None:
+        super().__init__(size_bytes, messages_left, bytes_left)
+        self.size_bytes = size_bytes
+        self.messages_left = messages_left
+        self.bytes_left = bytes_left
+
+    def __str__(self) -> str:
+        return (
+            f"no credit for an envelope of {self.size_bytes} bytes: {self.messages_left} envelopes "
+            f"and {self.bytes_left} bytes are left; wait for room and offer it again"
+        )
 
 
 def _shortened(text: str) -> str:

@@ -7,17 +7,26 @@ import pickle
 
 import pytest
 
-from transport import AddressError, MessageTypeError, TagInUse, TransportError
 from transport.errors import (
+    AddressError,
+    IllegalStep,
     InvalidMessage,
     LocalProtocolError,
+    MessageTypeError,
     NotPortable,
     OverLimit,
+    PeerViolation,
     RemoteProtocolError,
+    RowTooBig,
+    SequenceGap,
+    TagInUse,
     TooBigForWire,
+    TransportError,
     Undecodable,
     UnknownMessage,
+    UnknownSession,
     VersionMismatch,
+    WouldBlock,
 )
 
 ERRORS = [
@@ -35,6 +44,12 @@ ERRORS = [
     VersionMismatch("shop.order", 2, 1),
     InvalidMessage("shop.order", "items", "has a member twice"),
     InvalidMessage("shop.order", None, "is not an array of 2 fields"),
+    IllegalStep("link", "gone", "opened"),
+    PeerViolation("protocol", "a batch has rows"),
+    SequenceGap(3, 5),
+    UnknownSession(),
+    RowTooBig(2_000_000, 1_048_512),
+    WouldBlock(512, 0, 100),
 ]
 
 
@@ -105,3 +120,21 @@ def test_an_invalid_field_is_named_behind_its_class() -> None:
     assert str(InvalidMessage("shop.order", "items", "has a member twice")) == (
         "shop.order.items has a member twice"
     )
+
+
+def test_who_broke_the_protocol_is_in_the_class() -> None:
+    remote = (PeerViolation, SequenceGap, UnknownSession)
+
+    assert all(issubclass(kind, RemoteProtocolError) for kind in remote)
+    assert not issubclass(LocalProtocolError, RemoteProtocolError)
+
+
+def test_the_sentences_of_the_wire_say_what_and_what_to_do() -> None:
+    assert str(IllegalStep("link", "gone", "opened")) == (
+        "a link that is gone does not take opened"
+    )
+    assert str(PeerViolation("protocol", "a batch has rows")) == "a batch has rows"
+    assert str(SequenceGap(3, 5)) == "envelope 3 was expected and 5 is spoken of"
+    assert "begin a new one" in str(UnknownSession())
+    assert "the limit is 1048512" in str(RowTooBig(2_000_000, 1_048_512))
+    assert "wait for room" in str(WouldBlock(512, 0, 100))
