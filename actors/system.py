@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from actors.kernel.counters import Audit, SlowHandler
     from actors.kernel.letters import DeadLetter, DeadLetters
     from actors.kernel.ports import LoopName, Scheduler, Wire
+    from actors.post.local_wire import Wires
+    from actors.post.office import LinkReport, Office
+    from transport.allowed import Allowed
+    from transport.keys import KeyPair
 
 A = TypeVar("A", bound=Actor)
 T = TypeVar("T", bound=ThreadActor)
@@ -69,7 +73,12 @@ class ActorSystem:
         scheduler: Where it runs. By default two loop threads of its own, which it closes. One
             that is given, a `SimulatedWorld` in tests, stays open at shutdown: its owner closes
             it. Such a system has no ThreadActors and no watchdog, and is not ended at exit.
-        remote: The way to actors of other nodes, if there is one.
+        keys: Key pair of this node (`mob keys new`, `transport.security.load_key_pair`); needed
+            for tcp, where everything is encrypted.
+        allowed: Public keys of the nodes that may connect, with their roles; nobody by default.
+        remote: The way to actors of other nodes, instead of the network: for simulated ones.
+        wire: Whether every typed message between loop actors goes through the codec and ZeroMQ
+            (`inproc://`), as it would to another process: for tests. None: whether MOB_WIRE is set.
         watchdog: Whether to name handlers that hold a loop for too long.
     """
 
@@ -78,7 +87,10 @@ class ActorSystem:
         name: str = "local",
         *,
         scheduler: Scheduler | None = None,
+        keys: KeyPair | None = None,
+        allowed: Allowed | None = None,
         remote: Wire | None = None,
+        wire: bool | None = None,
         watchdog: bool = True,
     ) -> None:
         Address(name, "actor")  # raises AddressError with what is wrong
@@ -87,6 +99,12 @@ class ActorSystem:
         self._scheduler: Scheduler = scheduler or LoopThreads(name)
         self._realm = Realm(name, self._scheduler)
         self._remote = remote
+        self._keys = keys
+        self._allowed = allowed
+        self._office: Office | None = None  # made when the network is used first
+        if wire is None:
+            wire = self._owns_loops and os.environ.get("MOB_WIRE", "") not in ("", "0")
+        self._wires = self._wired() if wire else None
         self._lock = threading.Lock()  # leaf; guards `_down`
         self._down = False
         self._ended = threading.Event()  # the first shutdown() is over; `_clean` is its result
@@ -194,13 +212,15 @@ class ActorSystem:
         text = address if "://" in address else f"mob://{self.name}/{address}"
         parsed = Address.parse(text)
         if parsed.node != self.name:
-            if self._remote is None:
+            if self._remote is not None:
+                return self._remote.ref(parsed)
+            if self._office is None:
                 raise UnknownAddress(
                     text,
                     f"node {parsed.node!r} is not this system ({self.name!r})",
-                    hint="ActorSystem(remote=…) takes the way to other nodes",
+                    hint="connect to it first: system.connect(address, key=…)",
                 )
-            return self._remote.ref(parsed)
+            return ActorRef(self._office.recipient(parsed))
         resident = self._realm.actors.get(parsed.actor)
         if resident is None:
             raise UnknownAddress(text, "no such actor")
@@ -209,6 +229,77 @@ class ActorSystem:
     def actors(self) -> tuple[str, ...]:
         """The addresses of all living actors, sorted."""
         return tuple(sorted(self._realm.address(path) for path in tuple(self._realm.actors)))
+
+    # -- other nodes ------------------------------------------------------------------------
+
+    def listen(self, address: str = "ipc", *, public: bool = False) -> str:
+        """Let other nodes connect; returns the address to give to their `connect`.
+
+        Args:
+            address: `ipc` for processes of this user on this machine, or `tcp://HOST:PORT` (port 0
+                for a free one), which is encrypted and needs `keys` and `allowed`.
+            public: Whether HOST may be one that the whole world can reach.
+
+        Raises:
+            SecurityError: what is asked for is not safe; nothing listens.
+            KernelError: it listens already.
+        """
+        return self._post_office().listen(address, public=public)
+
+    def connect(self, address: str, *, key: str | None = None, timeout: float = 10.0) -> str:
+        """Connect to another node, now and again whenever the connection ends.
+
+        Args:
+            address: What its `listen` returned.
+            key: Its public key, for tcp.
+            timeout: Seconds to wait until it answers.
+
+        Returns:
+            Its name: `system.ref(f"mob://{name}/actor")`.
+
+        Raises:
+            SecurityError: tcp without keys.
+            AskTimeout: it did not answer; it is tried no longer.
+        """
+        if ON_LOOP.dispatcher is not None:
+            raise WouldDeadlock(f"connecting to {address}")
+        return self._post_office().connect(address, key=key, timeout=timeout)
+
+    def links(self) -> tuple[LinkReport, ...]:
+        """What went between this node and each other one; exact when nothing moves."""
+        return () if self._office is None else self._office.links()
+
+    @property
+    def wires(self) -> Wires | None:
+        """What crossed the system's own wire, with `wire=True`."""
+        return self._wires
+
+    def _wired(self) -> Wires:
+        if not self._owns_loops:
+            raise LocalOnly(
+                f"mob://{self.name}", "wire=True", hint="a simulated world has no sockets"
+            )
+        from actors.post.local_wire import Wires, wired_cells
+
+        wires = Wires(self._scheduler)
+        self._realm.make_cell = wired_cells(wires)
+        return wires
+
+    def _post_office(self) -> Office:
+        self._realm.check_process()
+        if not self._owns_loops:
+            raise LocalOnly(
+                f"mob://{self.name}", "the network", hint="a simulated world has no sockets"
+            )
+        with self._lock:
+            if self._down:
+                raise KernelError(f"system {self.name!r} is shutting down")
+            if self._office is None:
+                from actors.post.office import Office
+
+                self._office = Office(self._realm, keys=self._keys, allowed=self._allowed)
+                self._realm.parked = self._office.parked
+            return self._office
 
     # -- looking ----------------------------------------------------------------------------
 
@@ -301,10 +392,14 @@ class ActorSystem:
         self._realm.closing = True
         clean = self._stop_all(timeout, drain=True)
         clean = self._stop_all(cut_off_s, drain=False) and clean  # also who came meanwhile
+        if self._office is not None:
+            self._office.close()
         if self._watchdog is not None:
             self._watchdog.close()
         if self._owns_loops:
             self._scheduler.close(cut_off_s)
+        if self._wires is not None:
+            self._wires.close()
         for resident in tuple(self._realm.actors.values()):
             if isinstance(resident, Cell):  # a thread cannot be cut off; it is a daemon
                 resident.cut_off()

@@ -676,6 +676,7 @@ def test_a_timeout_without_sense_is_refused_and_harms_nobody(mob: Mob, timeout: 
     assert mob.ask("lead", "x").member == "lead"
 
 
+@pytest.mark.by_reference
 def test_text_that_is_not_utf_8_is_refused_at_the_sender_and_harms_nobody(mob: Mob) -> None:
     before = names(mob)
 

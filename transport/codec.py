@@ -53,9 +53,11 @@ from transport.parcels import Parcel
 
 __all__ = [
     "decode_error",
+    "decode_local",
     "decode_message",
     "decode_reply",
     "encode_error",
+    "encode_local",
     "encode_message",
     "encode_reply",
     "pack_envelope",
@@ -64,6 +66,7 @@ __all__ = [
     "unpack_parcel",
 ]
 
+M = TypeVar("M", bound=Message)
 R = TypeVar("R")
 
 # Of an envelope: its fields and the addresses of the chain. Of a frame: the largest batch.
@@ -173,6 +176,7 @@ def _value_of(forms: _Forms, payload: bytes) -> Any:
 
 
 _messages: Final[dict[type[Message], _Forms]] = {}
+_local: Final[dict[type[Message], _Forms]] = {}  # of those that cannot leave the process
 _replies: Final[dict[type[Request[Any]], _Forms]] = {}
 
 
@@ -183,13 +187,17 @@ def _message_forms(message_class: type[Message]) -> _Forms:
             "has no tag by which another process could find it",
             f"write class {_identifier(message_class)}(..., tag='...')",
         )
-    forms = _messages[message_class] = _Forms(
+    forms = _messages[message_class] = _forms_of(message_class)
+    return forms
+
+
+def _forms_of(message_class: type[Message]) -> _Forms:
+    return _Forms(
         message_class.wire_tag,
         message_class.wire_version,
         layout_of(message_class, wide=False),
         layout_of(message_class, wide=True),
     )
-    return forms
 
 
 def _identifier(message_class: type[Message]) -> str:
@@ -236,6 +244,26 @@ def decode_message(tag: str, version: int, payload: bytes) -> Message:
         raise VersionMismatch(tag, version, forms.version)
     message: Message = _value_of(forms, payload)
     return message
+
+
+def encode_local(message: Message) -> bytes:
+    """As `encode_message`, for a wire that does not leave the process: no tag is needed."""
+    forms = _messages.get(type(message)) or _local_forms(type(message))
+    return _payload_of(forms, message)
+
+
+def decode_local(message_class: type[M], payload: bytes) -> M:
+    """The message that `encode_local` made a payload of; its class is known here."""
+    forms = _messages.get(message_class) or _local_forms(message_class)
+    message: M = _value_of(forms, payload)
+    return message
+
+
+def _local_forms(message_class: type[Message]) -> _Forms:
+    forms = _local.get(message_class)
+    if forms is None:
+        forms = _local[message_class] = _forms_of(message_class)
+    return forms
 
 
 def _reply_forms(request_class: type[Request[Any]]) -> _Forms:

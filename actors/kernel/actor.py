@@ -221,7 +221,8 @@ def launch(
         dispatcher = realm.scheduler.dispatcher(spec.loop or "member")
     else:
         dispatcher = parent.dispatcher
-    cell = Cell(kind.handler_table, realm, path, spec, dispatcher, parent, sorts=kind.sorts)
+    make = realm.make_cell or Cell
+    cell = make(kind.handler_table, realm, path, spec, dispatcher, parent, sorts=kind.sorts)
     if starter is not None:
         cell.starters = [starter]
     if spec.restart != "temporary":

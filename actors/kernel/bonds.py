@@ -55,6 +55,15 @@ class Bonds(Mailbox):
         self.ended: tuple[DownReason, str | None] | None = None
         self._timers: Timers | None = None
 
+    @property
+    def kind(self) -> type[Any]:
+        """The class of the actor."""
+        return self.spec.actor
+
+    def refused(self) -> None:
+        """Count a message that was not put after all; its sender was told."""
+        self.realm.counts.rejected.bump()
+
     # -- children ---------------------------------------------------------------------------
 
     def adopt(self, child: LifeCycle) -> None:

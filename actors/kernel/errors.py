@@ -5,6 +5,9 @@ KernelError
 ├── ActorFailed          the target's handler raised; the asker learns it as data
 ├── AskTimeout           no answer within the time (also pykka.Timeout)
 ├── MailboxFull          the target's lane has no room; nothing was queued
+│   └── WouldBlock       the way to the target's node has no room
+├── Ambiguous            the way to its node was lost: it may have been handled, or not
+├── ChainTooLong         more than 32 actors wait for each other in one ask
 ├── MessageTooBig        one message above the limit; nothing was queued
 ├── WouldDeadlock        a blocking wait on a thread that must not wait
 ├── AskCycle             an ask that would close a circle of actors that wait
@@ -77,6 +80,37 @@ class MailboxFull(KernelError):
         self.address = address
         self.lane = lane
         self.bound = bound
+
+
+class WouldBlock(MailboxFull):
+    """The link to the target's node, or the target over there, has no room; nothing was sent."""
+
+    def __init__(self, address: str, bound: int) -> None:
+        KernelError.__init__(self, f"{bound} messages are on their way to {address} already")
+        self.address = address
+        self.lane = "LINK"
+        self.bound = bound
+
+
+class Ambiguous(KernelError):
+    """The connection was lost: nobody here knows whether the message was handled."""
+
+    hint = "ask the actor what it knows, or send again what is safe to be handled twice"
+
+    def __init__(self, address: str, message_type: str, why: str) -> None:
+        super().__init__(f"whether {address} handled {message_type} is not known: {why}")
+        self.address = address
+        self.message_type = message_type
+
+
+class ChainTooLong(KernelError):
+    """An ask of an ask of an ask … over more than 32 actors; nothing was sent."""
+
+    hint = "make one of them a tell"
+
+    def __init__(self, address: str, length: int) -> None:
+        super().__init__(f"{length} actors wait for each other in this ask of {address}")
+        self.address = address
 
 
 class MessageTooBig(KernelError):

@@ -27,7 +27,7 @@ from actors.kernel.current import HOLDER, ON_LOOP
 from actors.kernel.errors import AskTimeout, WouldDeadlock
 from actors.kernel.forks import keep_over_forks
 from actors.kernel.logs import logger_for
-from actors.kernel.waits import Box, note
+from actors.kernel.waits import Box, Holder, note
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -52,7 +52,17 @@ class Reply(Awaitable[R], Generic[R]):
     yields itself to the kernel, which is several times faster.
     """
 
-    __slots__ = ("address", "done", "error", "home", "target", "timer", "value", "waiter")
+    __slots__ = (
+        "address",
+        "asker",
+        "done",
+        "error",
+        "home",
+        "target",
+        "timer",
+        "value",
+        "waiter",
+    )
 
     def __init__(self, home: Dispatcher, address: str) -> None:
         self.home = home
@@ -63,6 +73,7 @@ class Reply(Awaitable[R], Generic[R]):
         self.waiter: Callable[[], object] | None = None
         self.timer: Pending | None = None  # of a short timeout
         self.target: Box | None = None  # whom a handler asked; see `waits`
+        self.asker: Holder | None = None  # and that handler
 
     def set(self, value: R | None = None) -> None:
         """Answer from any thread; a late or second answer is counted and dropped."""
@@ -158,6 +169,7 @@ class ThreadReply(pykka.Future[R]):
         self._value: R | None = None
         self.target: Box | None = None  # whom it was asked
         self.asked: object = None  # and what
+        self.asker: Holder | None = None  # by which handler
         self.done = False
 
     # -- waiting ----------------------------------------------------------------------------

@@ -17,6 +17,20 @@ from typing import Any, TypeVar, overload
 from actors.kernel.errors import HandlerError
 from transport.message import Request
 
+_declared: dict[str, type[BaseException]] = {}  # by name; filled by class statements only
+
+
+def declared_name(error: type[BaseException]) -> str | None:
+    """The name by which an error that some handler declares crosses to other nodes."""
+    name = f"{error.__module__}:{error.__qualname__}"
+    return name if _declared.get(name) is error else None
+
+
+def declared_error(name: str) -> type[BaseException] | None:
+    """The error of this name, if a handler in this process declares it."""
+    return _declared.get(name)
+
+
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a handler's signature is its own
 
 _MARK = "__mob_handles__"
@@ -207,6 +221,7 @@ def _read(
         )
     reply = _resolve(notes.get("return", inspect.Signature.empty), func, frame)
     _compare(where, message, reply)
+    _declared.update((f"{each.__module__}:{each.__qualname__}", each) for each in raises)
     return Marks(message, reply, raises, stepped, control, key)
 
 

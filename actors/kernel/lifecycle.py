@@ -108,6 +108,10 @@ class LifeCycle(Bonds):
         self.stop_children(lambda: self._end("failed", text))
         self.release()
 
+    def tell_started(self, starter: Answerable) -> None:
+        """Answer when it is up, or cannot be; any thread."""
+        self.post(lambda: self.when_started(starter))
+
     def when_started(self, starter: Answerable) -> None:
         """Answer True when it runs, or with StartFailed when it cannot, or has ended."""
         if self.state is State.RUNNING:
@@ -270,6 +274,18 @@ class LifeCycle(Bonds):
             self._start_failed(error)
             return
         self._start()
+
+    def end(self, reply: Answerable, *, drain: bool) -> None:
+        """Stop it; answer True when it has ended, False if it had ended before; any thread."""
+        self.check_process()
+        if self.ended is not None:
+            reply.resolve(False, None)
+            return
+
+        def ended() -> None:
+            reply.resolve(True, None)
+
+        self.post(lambda: self.request_stop("shutdown", drain=drain, done=ended))
 
     # -- stopping ---------------------------------------------------------------------------
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 USER_BOUND: Final = 1_024  # messages
 USER_BYTES: Final = 16 * 1024 * 1024
 CONTROL_BOUND: Final = 256
-MESSAGE_LIMIT: Final = 1024 * 1024  # bytes; the wire's frame limit holds locally too
+# Bytes; the wire's frame limit of 1 MiB holds locally too, less what stands around a payload.
+MESSAGE_LIMIT: Final = 1024 * 1024 - 8 * 1024
 SMALL: Final = 256  # what a message without text or bytes counts
 CONTROL_RUN: Final = 16  # CONTROL messages before one USER message is served
 
@@ -139,7 +140,7 @@ class Mailbox(abc.ABC):
         Raises:
             ActorDead, ForkedProcess: the mailbox is sealed.
             MailboxFull: the lane has no room for it.
-            MessageTooBig: it counts more than 1 MiB.
+            MessageTooBig: it counts more than 1,040,384 bytes.
         """
         if self.sealed:
             raise self.gone(type(message).__qualname__)

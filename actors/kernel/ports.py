@@ -10,12 +10,15 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
+from actors.kernel.waits import Box
+
 if TYPE_CHECKING:
     import pykka
 
     from actors.kernel.bonds import Bonds
     from actors.kernel.dispatch import Dispatcher
     from actors.kernel.future import ThreadReply
+    from actors.kernel.realm import Realm
     from transport.address import Address
 
 R = TypeVar("R")
@@ -59,7 +62,7 @@ class Scheduler(Protocol):
 
 
 class Wire(Protocol):
-    """The way to actors of other nodes; `ActorSystem(remote=…)` fills it."""
+    """The way to actors of other nodes; `ActorSystem(remote=…)` takes one instead of its own."""
 
     def ref(self, address: Address) -> pykka.ActorRef[pykka.Actor]:
         """A ref that behaves as a local one.
@@ -77,6 +80,55 @@ class Answerable(Protocol):
 
     def resolve(self, value: Any, error: BaseException | None) -> object:
         """Answer with a value or an error; only the first answer counts."""
+
+
+class Recipient(Box, Protocol):
+    """What a ref holds: the mailbox of an actor here, or the way to one on another node.
+
+    All methods may be called on any thread.
+    """
+
+    sealed: bool
+    realm: Realm
+    dispatcher: Dispatcher
+
+    @property
+    def kind(self) -> type[Any]:
+        """The class of the actor, as far as it is known here."""
+
+    def bump(self) -> object:
+        """Count a message that is about to be put."""
+
+    def refused(self) -> None:
+        """Count that it was not put after all, and its sender was told."""
+
+    def put(
+        self, message: object, reply: Answerable | None = None, deadline: float | None = None
+    ) -> None:
+        """Take a message, or say at once why not.
+
+        Args:
+            reply: Where the answer goes; None: nobody waits for one.
+            deadline: On the clock of the realm; afterwards it is not worth handling.
+
+        Raises:
+            KernelError: it was not taken.
+        """
+
+    def when_room(self, message: object, wake: Callable[[], object]) -> None:
+        """Call `wake` when to try `message` again."""
+
+    def forget_room(self, wake: Callable[[], object]) -> None:
+        """Undo `when_room`."""
+
+    def tell_started(self, starter: Answerable) -> None:
+        """Answer when the actor is up, or cannot be."""
+
+    def end(self, reply: Answerable, *, drain: bool) -> None:
+        """Stop the actor; answer True when it has ended, False if it had ended before."""
+
+    def watched_by(self, watcher: Bonds) -> None:
+        """Put exactly one `Down` into `watcher` when the actor is gone."""
 
 
 class Watchable(Protocol):

@@ -10,6 +10,7 @@ import itertools
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
@@ -23,6 +24,7 @@ from transport.address import Address
 if TYPE_CHECKING:
     import pykka
 
+    from actors.kernel.cell import Cell
     from actors.kernel.ports import LoopName, Scheduler
 
 LOOPS: tuple[LoopName, ...] = ("system", "member")
@@ -57,6 +59,8 @@ class Realm:
         self.loop_counts = {scheduler.dispatcher(name): LoopCount() for name in LOOPS}
         self.letters = DeadLetters()
         self.actors: dict[str, Resident] = {}  # the living by path, in start order
+        self.make_cell: Callable[..., Cell] | None = None  # instead of `Cell`
+        self.parked: Callable[[], int] = lambda: 0  # messages that came from elsewhere and wait
         self._born = FORKS.generation
         self.closing = False  # no actor without a parent starts any more
         self._numbers: defaultdict[str, itertools.count[int]] = defaultdict(
@@ -140,7 +144,7 @@ class Realm:
             coalesced=counts.coalesced.value(),
             dead_lettered=self.letters.total,
             ambiguous=0,
-            in_flight=in_flight,
+            in_flight=in_flight + self.parked(),
         )
 
 

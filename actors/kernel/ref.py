@@ -6,7 +6,7 @@ are their twins for code that runs on a loop.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, cast, overload
 
 import pykka
@@ -25,6 +25,7 @@ from transport.message import Request
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
+    from actors.kernel.ports import Recipient
 
 A = TypeVar("A", bound=pykka.Actor)
 R = TypeVar("R")
@@ -52,7 +53,7 @@ class Stopped:
 
     __slots__ = ("_cell",)
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Recipient) -> None:
         self._cell = cell
 
     def is_set(self) -> bool:
@@ -65,7 +66,7 @@ class ActorRef(pykka.ActorRef[A]):
 
     __slots__ = ("_cell",)
 
-    def __init__(self, cell: Cell) -> None:  # Pykka's takes the actor; ours outlives it
+    def __init__(self, cell: Recipient) -> None:  # Pykka's takes the actor; ours outlives it
         self._cell = cell
 
     # -- identity ---------------------------------------------------------------------------
@@ -83,12 +84,12 @@ class ActorRef(pykka.ActorRef[A]):
     @property
     def actor_class(self) -> type[A]:  # type: ignore[override]  # as above
         """The class of the actor."""
-        return cast("type[A]", self._cell.spec.actor)
+        return cast("type[A]", self._cell.kind)
 
     @property
     def actor_inbox(self) -> Cell:  # type: ignore[override]  # as above
-        """The mailbox; messages are put by `tell` and `ask`."""
-        return self._cell
+        """The mailbox; of an actor on another node, the way to it."""
+        return cast("Cell", self._cell)
 
     @property
     def actor_stopped(self) -> Stopped:  # type: ignore[override]  # as above
@@ -126,7 +127,7 @@ class ActorRef(pykka.ActorRef[A]):
         Raises:
             ActorDead: it has stopped.
             MailboxFull: no room (in time); the message was not queued.
-            MessageTooBig: above 1 MiB.
+            MessageTooBig: above 1,040,384 bytes (1 MiB less 8 KiB).
             WouldDeadlock: `timeout` on one of the loops, and there is no room.
         """
         cell = self._cell
@@ -135,11 +136,11 @@ class ActorRef(pykka.ActorRef[A]):
             cell.put(message, None, None if expires is None else self._at(expires))
         except MailboxFull:
             if timeout is None:
-                cell.realm.counts.rejected.bump()
+                cell.refused()
                 raise
             self._wait_and_put(message, timeout, expires)
         except BaseException:
-            cell.realm.counts.rejected.bump()
+            cell.refused()
             raise
 
     @overload  # type: ignore[override]  # Pykka's, with the typed requests first
@@ -225,10 +226,7 @@ class ActorRef(pykka.ActorRef[A]):
         if block and ON_LOOP.dispatcher is not None:
             raise WouldDeadlock(f"waiting for the end of {cell.address}")
         reply: ThreadReply[bool] = ThreadReply(cell.realm.scheduler, cell.address)
-        if cell.ended is not None:
-            reply.resolve(False, None)
-        else:
-            self._stop(drain, lambda: reply.resolve(True, None))
+        cell.end(reply, drain=drain)
         return reply.get(timeout=timeout) if block else reply
 
     def proxy(self) -> NoReturn:
@@ -283,7 +281,7 @@ class ActorRef(pykka.ActorRef[A]):
         except MailboxFull:
             return self._send_later(message, timeout, at)
         except BaseException:
-            cell.realm.counts.rejected.bump()
+            cell.refused()
             raise
         return SENT
 
@@ -292,7 +290,7 @@ class ActorRef(pykka.ActorRef[A]):
         try:
             await put_with_room(cell, message, lambda: cell.put(message, None, at), timeout)
         except BaseException:  # also who is cancelled while it waits for room has not sent
-            cell.realm.counts.rejected.bump()
+            cell.refused()
             raise
 
     async def started(self, *, timeout: float | None = ASK_TIMEOUT_S) -> None:
@@ -307,11 +305,11 @@ class ActorRef(pykka.ActorRef[A]):
         home = ON_LOOP.dispatcher
         if home is None:
             answer: ThreadReply[bool] = ThreadReply(cell.realm.scheduler, cell.address)
-            cell.post(lambda: cell.when_started(answer))
+            cell.tell_started(answer)
             await within(answer, timeout)
             return
         reply: Reply[bool] = Reply(home, cell.address)
-        cell.post(lambda: cell.when_started(reply))
+        cell.tell_started(reply)
         if timeout is not None:
             home.expect(reply, timeout)
         await reply
@@ -322,16 +320,11 @@ class ActorRef(pykka.ActorRef[A]):
         if home is None:
             await cast("ThreadReply[bool]", self.stop(block=False, drain=drain))
             return
-        reply: Reply[None] = Reply(home, self._cell.address)
-        self._stop(drain, lambda: reply.resolve(None, None))
+        reply: Reply[bool] = Reply(home, self._cell.address)
+        self._cell.end(reply, drain=drain)
         await reply
 
     # -- inside -----------------------------------------------------------------------------
-
-    def _stop(self, drain: bool, done: Callable[[], object]) -> None:
-        cell = self._cell
-        cell.check_process()
-        cell.post(lambda: cell.request_stop("shutdown", drain=drain, done=done))
 
     def _at(self, expires: float) -> float:
         return self._cell.realm.scheduler.clock.monotonic() + expires
@@ -351,10 +344,10 @@ class ActorRef(pykka.ActorRef[A]):
                 note(holder, reply, cell, message)
             cell.put(message, reply, None if expires is None else self._at(expires))
         except KernelError as error:
-            cell.realm.counts.rejected.bump()
+            cell.refused()
             reply.resolve(None, error)
         except BaseException:  # a message that cannot even be measured
-            cell.realm.counts.rejected.bump()
+            cell.refused()
             raise
 
     def _wait_and_put(self, message: object, timeout: float, expires: float | None) -> None:
@@ -364,5 +357,5 @@ class ActorRef(pykka.ActorRef[A]):
         try:
             put_when_room(cell, message, lambda: cell.put(message, None, at), scheduler, timeout)
         except BaseException:  # also who is cancelled while it waits for room has not sent
-            cell.realm.counts.rejected.bump()
+            cell.refused()
             raise

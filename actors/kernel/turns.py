@@ -32,16 +32,17 @@ logger = logger_for(__name__)
 class Turn(Holder):
     """One `async` handler under way."""
 
-    __slots__ = ("awaited", "coro", "handler", "item", "message", "reply", "task")
+    __slots__ = ("awaited", "coro", "handler", "item", "message", "task")
+
+    reply: Answerable | None
 
     def __init__(
         self, box: Box, handler: Handler, item: object, message: object, reply: Answerable | None
     ) -> None:
-        super().__init__(box)
+        super().__init__(box, reply)
         self.handler = handler
         self.item = item  # the message as it lay in the lane, to go back there
         self.message = message
-        self.reply = reply
         self.coro: Coroutine[Any, Any, Any] | None = None
         self.task: asyncio.Task[Any] | None = None
         self.awaited: Reply[Any] | None = None

@@ -15,7 +15,7 @@ returns the answer of another ask, a task that outlives the handler that began i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from actors.kernel.errors import AskCycle
@@ -26,6 +26,7 @@ class Asked(Protocol):
 
     done: bool
     target: Box | None
+    asker: Holder | None
 
 
 class Box(Protocol):
@@ -44,10 +45,11 @@ class Box(Protocol):
 class Holder:
     """A handler that keeps `box` shut, and the answers it has asked for."""
 
-    __slots__ = ("asked", "box")
+    __slots__ = ("asked", "box", "reply")
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, reply: object = None) -> None:
         self.box = box
+        self.reply = reply  # where its own answer goes; tells who waits for it
         self.asked: list[Asked] = []
 
 
@@ -60,7 +62,7 @@ def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
     box = holder.box
     if box.keeper is not holder or target.serves_aside(message):
         return
-    reply.target = target
+    reply.target, reply.asker = target, holder
     asked = holder.asked
     if asked and asked[-1].done:
         asked[:] = [each for each in asked if not each.done] if len(asked) > 1 else ()
@@ -71,6 +73,20 @@ def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
     if path is not None:
         asked.remove(reply)
         raise AskCycle((box.address, *path))
+
+
+def reaches(start: Box, goals: Collection[str]) -> tuple[str, ...] | None:
+    """Addresses from `start`, along who waits for whom, to one of `goals`; None: no way."""
+    ways: list[tuple[Box, tuple[str, ...]]] = [(start, (start.address,))]
+    seen = {id(start)}
+    for box, path in ways:
+        for target in _waits_for(box):
+            if target.address in goals:
+                return (*path, target.address)
+            if id(target) not in seen:
+                seen.add(id(target))
+                ways.append((target, (*path, target.address)))
+    return None
 
 
 def _way(start: Box, goal: Box) -> tuple[str, ...] | None:

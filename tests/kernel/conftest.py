@@ -14,6 +14,8 @@ from actors.kernel.simulation import SimulatedWorld, simulated
 def system() -> Iterator[ActorSystem]:
     with ActorSystem("test") as system:
         yield system
+    if system.wires is not None:  # MOB_WIRE=1
+        assert system.wires.crossed.value() == system.wires.encoded.value()
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ DEVIATIONS: Final = {
         LOOP,
         "1,024 messages and 16 MiB; then `tell` raises `MailboxFull` at once, `ask` answers it",
     ),
-    "message-size": Deviation(LOOP, "above 1 MiB of text and bytes: `MessageTooBig`"),
+    "message-size": Deviation(LOOP, "above 1,040,384 bytes (1 MiB less 8 KiB): `MessageTooBig`"),
     "inbox-object": Deviation(BOTH, "an inbox of ours, with none of a queue's methods"),
     "unhandled": Deviation(
         LOOP, "without `on_receive`: a dead letter, and `Unhandled` for who asked"

@@ -23,6 +23,7 @@ from actors.kernel.errors import (
     Unhandled,
     WouldDeadlock,
 )
+from actors.kernel.mailbox import MESSAGE_LIMIT
 from actors.kernel.simulation import SimulatedWorld
 from actors.kernel.thread_inbox import ROOM_S
 from actors.system import default_system
@@ -187,7 +188,7 @@ def test_a_loop_does_not_wait_for_room_in_an_inbox(kind: Kind) -> None:
 
 
 @deviation("full-mailbox")
-@pytest.mark.parametrize(("message", "room"), [("x", 1_024), (bytes(2**20 - 256), 16)])
+@pytest.mark.parametrize(("message", "room"), [("x", 1_024), (bytes(MESSAGE_LIMIT - 256), 16)])
 def test_a_full_mailbox_refuses_at_once(kind: Kind, message: object, room: int) -> None:
     ref = sample(kind).start()
     gate = held(ref)

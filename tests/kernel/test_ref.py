@@ -277,6 +277,7 @@ def test_a_blocking_stop_on_a_loop_raises_would_deadlock_and_stops_nothing(
     assert counter.ask(Total()) == 0
 
 
+@pytest.mark.by_reference
 def test_waiting_for_room_on_a_loop_raises_would_deadlock_and_sends_nothing(
     system: ActorSystem,
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_send_cut_short_by_the_end_of_its_actor_is_rejected(
     assert sim.audit().balanced, sim.audit()
 
 
+@pytest.mark.by_reference
 def test_a_send_cancelled_on_a_foreign_loop_is_rejected(system: ActorSystem) -> None:
     entered, opened = threading.Event(), threading.Event()
     door = system.spawn(ChildSpec(Door, (entered, opened), mailbox=1))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from actors import Actor, ActorSystem, ThreadActor
 from actors.kernel.simulation import SimulatedWorld
 from tests.kernel.cast import PATIENCE_S, Call, Counter, Door, Hold, Note, Puppet
@@ -46,6 +48,7 @@ def test_a_handler_that_awaits_is_shown_with_its_line_and_whom_it_waits_for(
     )
 
 
+@pytest.mark.by_reference
 def test_a_handler_that_holds_its_loop_is_shown_with_the_stack_of_its_thread(
     system: ActorSystem,
 ) -> None:

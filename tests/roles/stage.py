@@ -35,7 +35,7 @@ def kill(mob: Mob, name: str) -> None:
 
 def actor(mob: Mob, part: str) -> Any:
     """The actor object behind a part of a mob: supervisor, router, edges, …"""
-    return getattr(mob._parts, part)._cell.actor
+    return getattr(mob._parts, part).actor_inbox.actor
 
 
 def member(mob: Mob, name: str) -> Any:

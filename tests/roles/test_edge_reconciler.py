@@ -99,7 +99,7 @@ class Rig:
 
     @property
     def managed(self) -> set[Edge]:
-        actor: Any = self.ref._cell.actor
+        actor: Any = self.ref.actor_inbox.actor
         return set(actor._managed)
 
     @property

@@ -150,7 +150,7 @@ def test_a_crowd_of_events_makes_the_senders_wait_and_nothing_is_lost(
 
         def look() -> bool:
             nonlocal most
-            actor: Any = ref._cell.actor
+            actor: Any = ref.actor_inbox.actor
             most = max(most, actor._unwritten)
             return ledger.head() == 40
 
@@ -208,7 +208,7 @@ def test_appends_wait_for_room_like_everything_else_and_keep_their_order(
 
         def look() -> bool:
             nonlocal most
-            actor: Any = ref._cell.actor
+            actor: Any = ref.actor_inbox.actor
             most = max(most, actor._unwritten)
             return ledger.head() == 40
 

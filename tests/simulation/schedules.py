@@ -320,16 +320,16 @@ class Schedule:
     def _check_quiet(self) -> None:
         """Rules of a mob at rest."""
         roster = Roster.fold(entry.event for entry in self.mob.events())
-        supervisor: Any = self.parts.supervisor._cell.actor
+        supervisor: Any = self.parts.supervisor.actor_inbox.actor
         known = supervisor._roster.snapshot()
         self._expect("the ledger folds to the roster", roster.snapshot() == known, known)
 
-        router: Any = self.parts.router._cell.actor
+        router: Any = self.parts.router.actor_inbox.actor
         open_pairs = {(a, b) for a, peers in router._peers.items() for b in peers if a < b}
         self._expect(
             "the router opens what is on the roster", open_pairs == roster.pairs, open_pairs
         )
-        edges: Any = self.parts.edges._cell.actor
+        edges: Any = self.parts.edges.actor_inbox.actor
         managed = {edge.pair for edge in edges._managed}
         self._expect("ownership is durable", managed == roster.managed_pairs, managed)
 

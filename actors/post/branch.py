@@ -1,0 +1,231 @@
+"""A branch: one channel of a node on its loop; an endpoint, and a line to each peer.
+
+*control* lives on the system loop, *data* on the member loop. Mail leaves by the loop it was sent
+on, so mail between members crosses no thread, and what the system's actors say never waits behind
+data. Everything here runs on the branch's loop, unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from actors.kernel.logs import logger_for
+from actors.post.inward import Violation
+from actors.post.line import Line
+from transport.allowed import Peer, Role
+from transport.codec import unpack_parcel
+from transport.endpoint import Connection, Endpoint
+from transport.errors import RemoteProtocolError
+from transport.guard import Guard, LocalGuard
+from transport.parcels import Hello
+from transport.security import Client, Local, Server
+from transport.states import LinkState
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from actors.kernel.dispatch import Dispatcher
+    from actors.post.office import Office
+    from transport.events import Gone, Ready
+    from transport.greeting import LocalNode
+    from transport.security import Context
+
+logger = logger_for(__name__)
+
+LINES: Final = 4_096  # peers of one node; a stranger cannot make one
+FIRST_REDIAL_S: Final = 0.1
+LAST_REDIAL_S: Final = 5.0
+
+
+@dataclass(slots=True)
+class Destination:
+    """Somebody this side dials, and dials again."""
+
+    address: str
+    role: Client | Local
+    peer: Peer
+    line: Line
+    pause_s: float = FIRST_REDIAL_S
+
+
+class Branch:
+    """One channel of a node."""
+
+    def __init__(
+        self, office: Office, channel: str, dispatcher: Dispatcher, member: Dispatcher
+    ) -> None:
+        self.office = office
+        self.channel = channel
+        self.dispatcher = dispatcher
+        self.loop: AbstractEventLoop = dispatcher.loop
+        self.lines: dict[str, Line] = {}  # by node; read by any thread
+        self.violations = 0
+        self.local: LocalNode = office.local(channel)
+        self.endpoint: Endpoint  # made by `open`, on the loop
+        self._member = member
+        self._by_connection: dict[Connection, Line] = {}
+        self._destinations: dict[Line, Destination] = {}
+        self._closing = False
+
+    def open(self, context: Context) -> None:
+        """Make the endpoint; the first call on the loop."""
+        self.endpoint = Endpoint(self.loop, context, self, self.office.refusals)
+
+    def listen(self, address: str, role: Server | Local, guard: Guard | LocalGuard) -> str:
+        """Listen; the address that was got. Raises as `Endpoint.listen`."""
+        return self.endpoint.listen(address, role, guard)
+
+    def announce(self, local: LocalNode) -> None:
+        """What the Hellos say from now on."""
+        self.local = local
+
+    def now(self) -> float:
+        """Seconds on the clock of links, which is that of the loop."""
+        return self.loop.time()
+
+    def progress(self) -> tuple[int, bool]:
+        """Turns of the member loop, and whether it has something to do; from any loop."""
+        member = self._member
+        return member.beats, member.current is not None or bool(member.ready)
+
+    # -- dialling ---------------------------------------------------------------------------
+
+    def dial(self, address: str, role: Client | Local, peer: Peer, node: str | None) -> Line:
+        """Connect to somebody, and again whenever the connection ends, until `close`."""
+        line = self.lines.get(node) if node is not None else None
+        if line is None:
+            line = Line(self, node)
+            if node is not None:
+                self.lines[node] = line
+        known = self._destinations.get(line)
+        if known is None or known.address != address:  # its other port is new with every start
+            self._destinations[line] = Destination(address, role, peer, line)
+            self._dial(line)
+        return line
+
+    def destination(self, address: str) -> Destination | None:
+        """Who is dialled at an address; any thread."""
+        return next((each for each in self.destinations() if each.address == address), None)
+
+    def destinations(self) -> tuple[Destination, ...]:
+        """Whom this side dials; any thread."""
+        return tuple(self._destinations.copy().values())
+
+    def give_up(self, line: Line) -> None:
+        """Dial somebody no more."""
+        self._destinations.pop(line, None)
+        line.close("given up")
+
+    def _dial(self, line: Line) -> None:
+        destination = self._destinations.get(line)
+        if destination is None or self._closing or line.connection is not None:
+            return
+        connection = self.endpoint.dial(destination.address, destination.role, destination.peer)
+        self._by_connection[connection] = line
+        line.dialled(connection)
+
+    def _redial(self, line: Line) -> None:
+        destination = self._destinations.get(line)
+        if destination is not None and not self._closing:
+            pause, destination.pause_s = (
+                destination.pause_s,
+                min(2 * destination.pause_s, LAST_REDIAL_S),
+            )
+            self.loop.call_later(pause, self._dial, line)
+
+    # -- what the endpoint says -------------------------------------------------------------
+
+    def received(self, connection: Connection, frame: bytes) -> None:
+        """A frame came."""
+        line = self._by_connection.get(connection)
+        try:
+            parcel = unpack_parcel(frame)
+            if line is not None:
+                line.receive(connection, parcel)
+            elif isinstance(parcel, Hello):
+                self._greet(connection, parcel)
+            else:
+                raise Violation("the first parcel of a connection is a Hello")
+        except (RemoteProtocolError, Violation) as error:
+            self._violated(connection, line, error)
+
+    def _greet(self, connection: Connection, hello: Hello) -> None:
+        self.office.check_name(hello.node, connection)
+        line = self.lines.get(hello.node)
+        if line is None:
+            if len(self.lines) >= LINES:
+                raise Violation(f"{LINES} peers are connected already")
+            line = Line(self, hello.node)
+        self._by_connection[connection] = line
+        line.accepted(connection, hello)
+        if line.link.state in (LinkState.READY, LinkState.SILENT):
+            self.lines.setdefault(hello.node, line)
+            line.connection = connection
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended."""
+        line = self._by_connection.pop(connection, None)
+        if line is not None:
+            if line.connection is connection:
+                line.connection = None
+            line.closed(connection)
+            if line.connection is None:
+                self._redial(line)
+
+    def _violated(self, connection: Connection, line: Line | None, error: Exception) -> None:
+        """The peer broke a rule: that link ends, the others stay."""
+        self.violations += 1
+        who = connection.peer.name if line is None or not line.node else line.node
+        logger.warning("the link to %s ends: %s", who, error)
+        if line is not None:
+            line.close("protocol error")
+        self.endpoint.hang_up(connection)
+        self.closed(connection)
+
+    # -- what the lines say -----------------------------------------------------------------
+
+    def hung_up(self, line: Line, connection: Connection) -> None:
+        """The link has done with a connection."""
+        self.endpoint.hang_up(connection)
+        self._by_connection.pop(connection, None)
+        if line.connection is connection:
+            line.connection = None
+            self._redial(line)
+
+    def ready(self, line: Line, event: Ready) -> None:
+        """Hellos are exchanged."""
+        self.lines[line.node] = line
+        destination = self._destinations.get(line)
+        if destination is not None:
+            destination.pause_s = FIRST_REDIAL_S
+        self.office.ready(self, line, event, destination)
+
+    def gone(self, line: Line, event: Gone) -> None:
+        """A link is over; whoever is dialled is dialled again."""
+        line.connection = None
+        self.office.lost(self, line, event)
+        self._redial(line)
+
+    # -- ending -----------------------------------------------------------------------------
+
+    def cut(self, key: str) -> None:
+        """Cut whoever has a key that was revoked."""
+        for connection, line in tuple(self._by_connection.items()):
+            if connection.key == key:
+                self._destinations.pop(line, None)
+                line.close("revoked")
+        self.endpoint.cut_user(key)
+
+    def close(self, text: str) -> None:
+        """Say goodbye to every peer and close the sockets."""
+        self._closing = True
+        for line in {*self.lines.values(), *self._by_connection.values()}:
+            line.close(text)
+            line.abandon(text)
+        self.endpoint.close()
+
+
+def local_peer(name: str) -> Peer:
+    """Who is at the other end of a local socket: this user, who may do everything."""
+    return Peer("", name, frozenset(Role))

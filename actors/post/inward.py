@@ -1,0 +1,344 @@
+"""The way in: envelopes of a peer become messages in mailboxes, and their answers go back.
+
+Owned by the loop of its line's branch. A mailbox that is full does not hold up the others: its mail
+is parked here, in order, until it has room. Who tells is slowed down by its own window
+(`outward.py`), who asks is refused when 1,024 are parked; a peer that parks more than it may breaks
+the rules, and its link ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from actors.kernel.cell import Cell
+from actors.kernel.errors import (
+    AskCycle,
+    KernelError,
+    MailboxFull,
+    UnknownAddress,
+)
+from actors.kernel.future import Reply
+from actors.kernel.messages import Down, DownReason
+from actors.kernel.thread_inbox import ThreadInbox
+from actors.kernel.waits import reaches
+from actors.post.faults import error_of, info_of
+from transport.codec import (
+    decode_error,
+    decode_message,
+    encode_error,
+    encode_message,
+    encode_reply,
+    pack_envelope,
+    unpack_envelope,
+)
+from transport.envelope import Envelope, Kind
+from transport.errors import RemoteProtocolError, TransportError
+from transport.message import Message, Request
+
+if TYPE_CHECKING:
+    from actors.post.line import Line
+
+PARKED: Final = 1_024  # asks that one full mailbox keeps waiting; twice as many of all kinds
+PARKED_BYTES: Final = 16 * 1024 * 1024  # of all mailboxes of this node, per peer
+
+
+class Violation(Exception):
+    """The peer broke a rule; its link ends."""
+
+
+class RemoteReply:
+    """Where the answer to a peer's ask goes; any thread, once."""
+
+    __slots__ = ("_done", "_line", "_number", "_request", "chain")
+
+    def __init__(
+        self,
+        line: Line,
+        number: int,
+        request: type[Request[Any]] | None,  # Any: whatever it is answered with
+        chain: tuple[str, ...] = (),
+    ) -> None:
+        self._line = line
+        self._number = number
+        self._request = request
+        self._done = False
+        self.chain = chain
+
+    def answer(self, value: object) -> None:
+        """Answer with what a handler returned; an answer to come is passed on when it comes."""
+        if type(value) is Reply:
+            value.pass_on(cast("Any", self))  # Any: it only resolves
+        else:
+            self.resolve(value, None)
+
+    def resolve(self, value: Any, error: BaseException | None) -> object:
+        """Answer with a value or an error; only the first answer counts."""
+        if self._done:
+            return None
+        self._done = True
+        row = None
+        if error is None:
+            try:
+                payload = b"" if self._request is None else encode_reply(self._request, value)
+                if self._request is None and value is not None:
+                    raise TypeError("its message is no Request, so its answer cannot leave")
+                row = pack_envelope(Envelope(Kind.REPLY, self._number, "", payload=payload))
+            except (TransportError, TypeError, ValueError) as unfit:
+                error = unfit
+        if row is None:
+            assert error is not None  # else there is a row
+            row = _error_row(self._number, error)
+        self._line.answer(row)
+        return None
+
+
+def _error_row(number: int, error: BaseException) -> bytes:
+    payload = encode_error(info_of(error))
+    return pack_envelope(Envelope(Kind.ERROR, number, "", payload=payload))
+
+
+class Watcher:
+    """Somebody over there watches an actor here."""
+
+    __slots__ = ("_line", "_number")
+
+    def __init__(self, line: Line, number: int) -> None:
+        self._line = line
+        self._number = number
+
+    def put_down(self, address: str, reason: DownReason, error: str | None) -> None:
+        """Send the one `Down`; any thread."""
+        down = Down(address=address, reason=reason, error=error)
+        self._line.answer(
+            pack_envelope(
+                Envelope(
+                    Kind.DOWN,
+                    self._number,
+                    "",
+                    tag=down.wire_tag,
+                    version=down.wire_version,
+                    payload=encode_message(down),
+                )
+            )
+        )
+
+
+class _Parked:
+    """Mail for one mailbox that is full, oldest first."""
+
+    __slots__ = ("mail", "wake")
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self.mail: deque[tuple[Message, RemoteReply | None, float | None, int, int]] = deque()
+        self.wake = wake
+
+
+class Inward:
+    """What comes from one peer on one channel."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._parked: dict[str, _Parked] = {}
+        self._parked_bytes = 0
+
+    def take(self, rows: tuple[bytes, ...]) -> None:
+        """Hand over envelopes, in order.
+
+        Raises:
+            RemoteProtocolError, Violation: the peer broke a rule; those before were handed over.
+        """
+        for row in rows:
+            envelope = unpack_envelope(row)
+            kind = envelope.kind
+            if kind <= Kind.ASK:
+                self._mail(envelope)
+            elif kind is Kind.WATCH:
+                self._watch(envelope)
+            elif kind is Kind.STOP:
+                self._stop(envelope)
+            else:
+                self._answered(envelope)
+
+    # -- messages ---------------------------------------------------------------------------
+
+    def _mail(self, envelope: Envelope) -> None:
+        office = self._line.branch.office
+        realm = office.realm
+        realm.counts.sent.bump()
+        address = realm.address(envelope.target)
+        try:
+            message = decode_message(envelope.tag, envelope.version, envelope.payload)
+        except RemoteProtocolError as error:
+            self._refuse(envelope, "undecodable", envelope.tag, error)
+            return
+        resident = realm.actors.get(envelope.target)
+        if resident is None:
+            self._refuse(
+                envelope, "no_such_actor", message, UnknownAddress(address, "no such actor")
+            )
+            return
+        reply = None
+        if envelope.kind is Kind.ASK:
+            request = type(message) if isinstance(message, Request) else None
+            reply = RemoteReply(self._line, envelope.id, request, envelope.chain)
+            path = self._circle(resident, envelope.chain, message)
+            if path is not None:
+                realm.counts.rejected.bump()
+                reply.resolve(None, AskCycle(path))
+                return
+        deadline = None
+        if envelope.left_ms >= 0:
+            deadline = realm.scheduler.clock.monotonic() + envelope.left_ms / 1000
+        size = len(envelope.payload)
+        mail = (message, reply, deadline, envelope.id, size)
+        if envelope.target in self._parked or not self._put(envelope.target, mail):
+            self._park(envelope, mail)
+
+    def _put(
+        self, target: str, mail: tuple[Message, RemoteReply | None, float | None, int, int]
+    ) -> bool:
+        """Put one message into its mailbox; False if that is full."""
+        message, reply, deadline, number, _ = mail
+        realm = self._line.branch.office.realm
+        resident = realm.actors.get(target)
+        try:
+            if isinstance(resident, Cell):
+                resident.put(message, reply, deadline)
+            elif isinstance(resident, ThreadInbox):
+                resident.put(message, reply, 0.0)
+            else:
+                raise UnknownAddress(realm.address(target), "no such actor")
+        except MailboxFull:
+            return False
+        except KernelError as error:
+            if reply is not None:
+                realm.counts.rejected.bump()
+                reply.resolve(None, error)
+                return True
+            realm.dead(realm.address(target), "dead", message)
+        if number and reply is None:  # a SEND: it is in the mailbox, or a dead letter
+            self._line.answer(pack_envelope(Envelope(Kind.REPLY, number, "")))
+        return True
+
+    def _circle(
+        self, resident: object, chain: tuple[str, ...], message: object
+    ) -> tuple[str, ...] | None:
+        """The circle that an ask would close with the actors that wait for it elsewhere."""
+        if not chain or not isinstance(resident, Cell | ThreadInbox) or resident.keeper is None:
+            return None
+        if resident.serves_aside(message):
+            return None
+        if resident.address in chain:
+            return (*chain[chain.index(resident.address) :], resident.address)
+        way = reaches(resident, chain)
+        return None if way is None else (*chain[chain.index(way[-1]) :], *way)
+
+    def _refuse(
+        self, envelope: Envelope, reason: Any, message: object, error: BaseException
+    ) -> None:
+        """End a message that reaches nobody; `reason` is a DeadReason."""
+        realm = self._line.branch.office.realm
+        asked = envelope.kind is Kind.ASK
+        realm.dead(realm.address(envelope.target), reason, message, told=asked)
+        if asked:
+            self._line.answer(_error_row(envelope.id, error))
+        elif envelope.id:
+            self._line.answer(pack_envelope(Envelope(Kind.REPLY, envelope.id, "")))
+
+    # -- mailboxes that are full ------------------------------------------------------------
+
+    def _park(
+        self,
+        envelope: Envelope,
+        mail: tuple[Message, RemoteReply | None, float | None, int, int],
+    ) -> None:
+        message, reply, _, _, size = mail
+        target = envelope.target
+        realm = self._line.branch.office.realm
+        parked = self._parked.get(target)
+        waiting = 0 if parked is None else len(parked.mail)
+        full = self._parked_bytes + size > PARKED_BYTES
+        if reply is not None and (waiting >= PARKED or full):
+            realm.counts.rejected.bump()
+            reply.resolve(None, MailboxFull(realm.address(target), "USER", PARKED))
+            return
+        if waiting >= 2 * PARKED:
+            raise Violation(f"{waiting} messages wait for {target!r}, which is full")
+        if full:
+            realm.dead(realm.address(target), "full", message)
+            return
+        if parked is None:
+            dispatcher = self._line.branch.dispatcher
+            parked = self._parked[target] = _Parked(
+                lambda: dispatcher.call(lambda: self._unpark(target))
+            )
+            self._parked[target].mail.append(mail)
+            self._parked_bytes += size
+            self._await_room(target, parked)
+            return
+        parked.mail.append(mail)
+        self._parked_bytes += size
+
+    def _await_room(self, target: str, parked: _Parked) -> None:
+        resident = self._line.branch.office.realm.actors.get(target)
+        if isinstance(resident, Cell | ThreadInbox):
+            resident.when_room(parked.mail[0][0], parked.wake)
+        else:  # it has ended: what waits ends, too
+            parked.wake()
+
+    def _unpark(self, target: str) -> None:
+        parked = self._parked.get(target)
+        if parked is None:
+            return
+        mail = parked.mail
+        while mail and self._put(target, mail[0]):
+            self._parked_bytes -= mail.popleft()[4]
+        if mail:
+            self._await_room(target, parked)
+        else:
+            del self._parked[target]
+
+    @property
+    def parked(self) -> int:
+        """Messages that wait for room in a mailbox."""
+        return sum(len(each.mail) for each in self._parked.values())
+
+    # -- answers, watches, stops ------------------------------------------------------------
+
+    def _answered(self, envelope: Envelope) -> None:
+        asked = self._line.asked.pop(envelope.id, None)
+        if asked is None:
+            return  # it was given up
+        try:
+            if envelope.kind is Kind.ERROR:
+                asked.failed(error_of(decode_error(envelope.payload), asked.address))
+            else:
+                asked.answered(envelope)
+        except RemoteProtocolError as error:
+            asked.failed(error)
+
+    def _watch(self, envelope: Envelope) -> None:
+        realm = self._line.branch.office.realm
+        resident = realm.actors.get(envelope.target)
+        watcher = Watcher(self._line, envelope.id)
+        if isinstance(resident, Cell | ThreadInbox):
+            resident.watched_by(cast("Any", watcher))  # Any: it only takes the Down
+        else:
+            watcher.put_down(realm.address(envelope.target), "no_such_actor", None)
+
+    def _stop(self, envelope: Envelope) -> None:
+        realm = self._line.branch.office.realm
+        resident = realm.actors.get(envelope.target)
+        reply = RemoteReply(self._line, envelope.id, _Stopped)
+        if resident is None:
+            reply.resolve(False, None)
+            return
+        ref: Any = resident.ref  # Any: both kinds take `drain`
+        ended = ref.stop(block=False, drain=envelope.payload == b"\x01")
+        ended.when_done(lambda: reply.resolve(ended.get(timeout=0), None))
+
+
+class _Stopped(Request[bool], tag="post.stopped"):
+    """What a STOP is answered with."""

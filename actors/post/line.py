@@ -1,0 +1,247 @@
+"""A line: one peer on one channel. What waits to leave, what was asked, what the link says.
+
+Owned by the branch's loop, except `post` and the numbers, which any thread may use. Many threads
+append, one loop takes; the rule is that of the mailboxes: append first, then look whether the loop
+knows already; the loop clears its mark first, then looks what there is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from actors.kernel.errors import Ambiguous, WouldBlock
+from actors.kernel.logs import logger_for
+from actors.post.inward import Inward
+from transport.codec import pack_parcel
+from transport.errors import WouldBlock as NoCredit
+from transport.events import (
+    Delivery,
+    Gone,
+    Hangup,
+    LoopFreed,
+    LoopHeld,
+    Ready,
+    Room,
+    SessionLost,
+    Suspected,
+    Trusted,
+)
+from transport.link import Link
+from transport.session import Session
+from transport.states import LinkState
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
+    from actors.post.branch import Branch
+    from actors.post.tokens import Asked, Token
+    from transport.endpoint import Connection
+    from transport.parcels import Parcel
+
+logger = logger_for(__name__)
+
+OUTBOX: Final = 1_024  # envelopes of other threads, beyond what the session takes
+
+
+class Line:
+    """Everything between this node and one other on one channel."""
+
+    def __init__(self, branch: Branch, node: str | None) -> None:
+        self.branch = branch
+        self.node = node or ""  # "" until the peer has said it
+        self.state = "connecting"  # for people
+        self.session: Session[Token] = Session()
+        self.link: Link[Token] = Link(branch.local, self.session, peer=node)
+        self.connection: Connection | None = None
+        self.inward = Inward(self)
+        self.asked: dict[int, Asked] = {}  # what this side wants an answer to, by number
+        self.next_id = itertools.count(1).__next__
+        self.peer_progress = 0
+        self._outbox: deque[tuple[bytes, Token]] = deque()
+        self._answers: deque[bytes] = deque()  # they have no bound: who asked waits for them
+        self._waiters: dict[Callable[[], object], None] = {}  # for room, in their order
+        self._marked = False  # the loop knows that there is something to take
+        self._timer: TimerHandle | None = None
+
+    # -- any thread -------------------------------------------------------------------------
+
+    def post(self, address: str, row: bytes, token: Token) -> None:
+        """Have an envelope sent.
+
+        Raises:
+            WouldBlock: too much waits already.
+        """
+        if len(self._outbox) >= OUTBOX:
+            raise WouldBlock(address, OUTBOX)
+        self._outbox.append((row, token))
+        self._mark()
+
+    def answer(self, row: bytes) -> None:
+        """Have an answer sent; dropped when the peer is gone, for its asker knows then."""
+        self._answers.append(row)
+        self._mark()
+
+    def when_room(self, wake: Callable[[], object]) -> None:
+        """Call `wake` when `post` may succeed again."""
+        self._waiters[wake] = None
+        if len(self._outbox) < OUTBOX:
+            wake()
+
+    def forget_room(self, wake: Callable[[], object]) -> None:
+        """Undo `when_room`."""
+        self._waiters.pop(wake, None)
+
+    def _mark(self) -> None:
+        if not self._marked:
+            self._marked = True
+            self.branch.dispatcher.call(self.flush)
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Give the session what waits, as far as it has credit, and send."""
+        self._marked = False
+        offer = self.session.offer
+        answers, outbox = self._answers, self._outbox
+        try:
+            while answers:
+                offer(answers[0], None)
+                answers.popleft()
+            while outbox:
+                offer(*outbox[0])
+                outbox.popleft()
+        except NoCredit:
+            pass  # `Room` comes
+        if self._waiters and 2 * len(outbox) <= OUTBOX:
+            for wake in tuple(self._waiters):
+                if self._waiters.pop(wake, wake) is None:
+                    wake()
+        self.turn()
+
+    def dialled(self, connection: Connection) -> None:
+        """This side made a connection."""
+        self._renew()
+        self.connection = connection
+        fresh = secrets.token_bytes(16)
+        self.link.dialled(connection, self.branch.now(), key=connection.key, fresh=fresh)
+        self.turn()
+
+    def accepted(self, connection: Connection, parcel: Parcel) -> None:
+        """The peer made one; `parcel` came first on it."""
+        self._renew()
+        self.link.accepted(connection, parcel, self.branch.now(), key=connection.key)
+        self.turn()
+
+    def receive(self, connection: Connection, parcel: Parcel) -> None:
+        """Another parcel came."""
+        self.link.receive(connection, parcel, self.branch.now())
+        self.turn()
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended."""
+        if self.link.state is not LinkState.GONE:
+            self.link.closed(connection, self.branch.now())
+        self.turn()
+
+    def close(self, text: str) -> None:
+        """End the link in order."""
+        if self.link.state is not LinkState.GONE:
+            self.link.close(text)
+        self.turn()
+
+    def _renew(self) -> None:
+        if self.link.state is LinkState.GONE:
+            self.link = Link(self.branch.local, self.session, peer=self.node or None)
+
+    def turn(self, *, ticking: bool = False) -> None:
+        """Act on what happened and send what is to be sent."""
+        branch, link = self.branch, self.link
+        now = branch.now()
+        if ticking:
+            progress, busy = branch.progress()
+            parcels, events = link.tick(now, progress=progress, busy=busy)
+        else:
+            events = link.events()
+            parcels = []
+        hangups = [event.connection for event in events if isinstance(event, Hangup)]
+        for event in events:
+            if not isinstance(event, Hangup):
+                self._act(event)
+        for connection, parcel in (*parcels, *link.parcels(now)):
+            branch.endpoint.send(connection, pack_parcel(parcel))  # type: ignore[arg-type]  # ours
+        for connection in hangups:
+            branch.hung_up(self, connection)  # type: ignore[arg-type]  # ours
+        self._set_timer(now)
+
+    def _set_timer(self, now: float) -> None:
+        due = self.link.next_deadline(now)
+        timer = self._timer
+        if timer is not None:
+            if due is not None and timer.when() <= due + 0.001:
+                return  # it comes early enough, and asks again
+            timer.cancel()
+        self._timer = None if due is None else self.branch.loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.turn(ticking=True)
+
+    def _act(self, event: object) -> None:
+        match event:
+            case Ready():
+                self.node = event.hello.node
+                self.state = "ready"
+                self.branch.ready(self, event)
+            case Delivery():
+                self.inward.take(event.rows)
+                self.session.handed_over(event.number)
+            case Room():
+                self._mark()
+            case Suspected():
+                self.state = "suspect"
+            case Trusted():
+                self.state = "ready"
+            case SessionLost():
+                self._lost(event)
+            case LoopHeld():
+                self.state = "held"
+                logger.warning("node %s lives, but its member loop is held", self.node)
+            case LoopFreed():
+                self.state = "ready"
+            case Gone():
+                self.state = "gone"
+                self.gone(event.text or event.code)
+                self.branch.gone(self, event)
+            case _:
+                raise AssertionError(event)
+
+    def _lost(self, event: SessionLost[Token]) -> None:
+        """The session died: whose envelopes may have arrived, or not, is told so."""
+        why = f"the session with node {self.node} ended ({event.cause.value})"
+        for token in event.tokens:
+            if token is not None:
+                token.lost(self, why)
+        self.gone(why)
+
+    def gone(self, why: str) -> None:
+        """Nobody answers any more what was asked; what still waits was never sent."""
+        asked, self.asked = self.asked, {}
+        for each in asked.values():
+            each.failed(Ambiguous(each.address, each.what, why))
+
+    def abandon(self, why: str) -> None:
+        """The office closes: what waits will never leave."""
+        while self._outbox:
+            _, token = self._outbox.popleft()
+            if token is not None:
+                token.lost(self, why)
+        self._answers.clear()
+        self.gone(why)
+        if self._timer is not None:
+            self._timer.cancel()
+        for wake in tuple(self._waiters):
+            wake()

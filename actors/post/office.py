@@ -1,0 +1,363 @@
+"""The office: what one system has of the network, and the kernel's way to other nodes.
+
+    office = Office(realm, keys=…, allowed=…)
+    office.listen("tcp://127.0.0.1:0")          both channels; a stranger is refused, or no start
+    office.connect("tcp://…", key="…")          blocks until both channels are ready
+    office.recipient(Address("node", "actor"))  what a ref holds
+
+Any thread may call it; what concerns sockets is done by the branches, on their loops.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakValueDictionary
+
+from actors.kernel.counters import Tally
+from actors.kernel.errors import AskTimeout, KernelError, UnknownAddress
+from actors.kernel.future import ThreadReply
+from actors.post.branch import Branch, local_peer
+from actors.post.outward import RemoteBox
+from transport.allowed import Allowed, Peer, Role
+from transport.endpoint import end_context, new_context
+from transport.greeting import LocalNode
+from transport.guard import Guard, LocalGuard
+from transport.ipc_paths import IpcPath
+from transport.refusals import Refusals
+from transport.security import Authenticator, Client, Local, SecurityError, Server
+from transport.self_test import self_test
+
+if TYPE_CHECKING:
+    from actors.kernel.dispatch import Dispatcher
+    from actors.kernel.realm import Realm
+    from actors.post.branch import Destination
+    from actors.post.line import Line
+    from transport.address import Address
+    from transport.endpoint import Connection
+    from transport.events import Gone, Ready
+    from transport.keys import KeyPair
+
+R = TypeVar("R")
+CALL_S: Final = 10.0  # what a branch may take to open or close a socket
+BUILD: Final = "mob-actors"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """One peer on one channel; sent = acknowledged + ambiguous + in_flight.
+
+    Attributes:
+        state: connecting, ready, suspect, held (its member loop stands) or gone.
+        sent, acknowledged, ambiguous, in_flight: Envelopes of this side: taken, handed over by
+            the peer, unknown because the session died, on their way.
+        received, duplicates: Envelopes of the peer.
+        asked: Asks, watches and stops whose answer has not come.
+        parked: Messages that wait for room in a mailbox here.
+    """
+
+    node: str
+    channel: str
+    state: str
+    sent: int
+    acknowledged: int
+    ambiguous: int
+    in_flight: int
+    received: int
+    duplicates: int
+    asked: int
+    parked: int
+
+
+class Office:
+    """The network side of one `ActorSystem`."""
+
+    def __init__(self, realm: Realm, *, keys: KeyPair | None, allowed: Allowed | None) -> None:
+        self.realm = realm
+        self.keys = keys
+        self.allowed = allowed if allowed is not None else Allowed()
+        self.refused = Tally()  # messages that were not taken; their senders were told
+        self.refusals = Refusals()
+        self._boot = secrets.token_bytes(16)
+        self._endpoints: dict[str, str] = {}  # of this node, by channel
+        self._context = new_context()
+        self._authenticator: Authenticator | None = None
+        self._lock = threading.Lock()  # leaf; guards what follows
+        self._pinned: dict[str, str] = {}  # key by node
+        self._boxes: WeakValueDictionary[str, RemoteBox] = WeakValueDictionary()
+        self._waiting: dict[str, ThreadReply[str]] = {}  # connects by address of the control
+        self._paths: list[IpcPath] = []
+        self._closed = False
+        member = realm.scheduler.dispatcher("member")
+        self.control = Branch(self, "control", realm.scheduler.dispatcher("system"), member)
+        self.data = Branch(self, "data", member, member)
+        for branch in self.branches:
+            self._on(branch, partial(branch.open, self._context))
+        self._forget = self.allowed.on_revoked(lambda peer: self._cut(peer.key))
+
+    @property
+    def branches(self) -> tuple[Branch, Branch]:
+        """Control, then data."""
+        return (self.control, self.data)
+
+    def local(self, channel: str) -> LocalNode:
+        """What the Hellos of a channel say."""
+        endpoints = tuple(sorted(self._endpoints.items()))
+        return LocalNode(self.realm.name, self._boot, channel, BUILD, endpoints=endpoints)
+
+    def _on(self, branch: Branch, work: Callable[[], R]) -> R:
+        """Do something on a branch's loop and wait for it."""
+        done: ThreadReply[R] = ThreadReply(None, f"the {branch.channel} loop")
+
+        def run() -> None:
+            try:
+                done.resolve(work(), None)
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                done.resolve(None, error)
+
+        if branch.dispatcher.here():
+            return work()
+        branch.dispatcher.call(run)
+        return done.get(timeout=CALL_S)
+
+    # -- listening --------------------------------------------------------------------------
+
+    def listen(self, address: str, *, public: bool = False) -> str:
+        """Listen on both channels; returns the address of the control one, for `connect`.
+
+        Args:
+            address: `tcp://HOST:PORT` (0 or `*` for a free port; the data channel takes another
+                free one), or `ipc` for a path of this user's.
+            public: Whether an address that the whole world may reach is meant.
+
+        Raises:
+            SecurityError: no keys for tcp; the address and its use do not fit; the self-test
+                failed.
+            KernelError: it listens already.
+        """
+        if self._endpoints:
+            raise KernelError(f"node {self.realm.name!r} listens already")
+        found = {}
+        for branch in self.branches:
+            where = address if branch is self.control else _another_port(address)
+            role, guard, where = self._door(where, branch.channel, public=public)
+            found[branch.channel] = self._on(branch, partial(branch.listen, where, role, guard))
+        if self._authenticator is not None and self.keys is not None:
+            for bound in found.values():
+                self_test(self._authenticator, bound, self.keys.public)
+        self._endpoints.update(found)
+        for branch in self.branches:
+            self._on(branch, partial(branch.announce, self.local(branch.channel)))
+        return found["control"]
+
+    def _door(
+        self, address: str, channel: str, *, public: bool
+    ) -> tuple[Server | Local, Guard | LocalGuard, str]:
+        if address == "ipc":
+            path = IpcPath(self.realm.name, channel)
+            self._paths.append(path)
+            return Local(), LocalGuard(local_peer("this user")), path.endpoint
+        if self.keys is None:
+            raise SecurityError(
+                f"'{address}' needs keys: tcp is encrypted, always",
+                "make them with `mob keys new NAME` and give keys=…",
+            )
+        if self._authenticator is None:
+            self._authenticator = Authenticator(self._context, self.allowed, refusals=self.refusals)
+        role = Server(self.keys, self._authenticator, public=public)
+        return role, Guard(self.allowed), address
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where others connect to; None while nothing listens."""
+        return self._endpoints.get("control")
+
+    # -- connecting -------------------------------------------------------------------------
+
+    def connect(self, address: str, *, key: str | None, timeout: float) -> str:
+        """Connect to a node and wait until both channels are ready; returns its name.
+
+        The connection is kept: it is made again whenever it ends, until the system shuts down.
+
+        Raises:
+            SecurityError: no keys, or the server's key is missing or none.
+            AskTimeout: nobody answered in time; it is tried no longer.
+        """
+        role: Client | Local = Local()
+        peer = local_peer("this user")
+        if address.startswith("tcp://"):
+            if self.keys is None or key is None:
+                missing = "keys of this node" if self.keys is None else "the key of that node"
+                raise SecurityError(
+                    f"'{address}' needs {missing}: tcp is encrypted, always",
+                    "give ActorSystem(keys=…) and connect(…, key=…); `mob keys show` prints it",
+                )
+            role = Client(self.keys, key)
+            known = self.allowed.get(key)
+            peer = known if known is not None else Peer(key, "dialled", frozenset({Role.HOST}))
+        waiting: ThreadReply[str] = ThreadReply(self.realm.scheduler, address)
+        with self._lock:
+            waiting = self._waiting.setdefault(address, waiting)
+        line = self._on(self.control, lambda: self.control.dial(address, role, peer, None))
+        try:
+            return waiting.get(timeout=timeout)
+        except AskTimeout:
+            self._on(self.control, lambda: self.control.give_up(line))
+            raise
+        finally:
+            with self._lock:
+                self._waiting.pop(address, None)
+
+    def check_name(self, node: str, connection: Connection) -> None:
+        """See that a key speaks for no other node than it did at first.
+
+        Raises:
+            Violation: the name belongs to another key.
+        """
+        with self._lock:
+            known = self._pinned.setdefault(node, connection.key)
+        if known != connection.key:
+            from actors.post.inward import Violation
+
+            raise Violation(f"the name {node!r} belongs to another key")
+
+    def ready(
+        self, branch: Branch, line: Line, event: Ready, destination: Destination | None
+    ) -> None:
+        """A line is ready; on its loop. Who dialled the control channel dials data, too."""
+        if destination is None:
+            return
+        if branch is self.control:
+            data = dict(event.hello.endpoints).get("data")
+            if data is not None:
+                address = _same_host(destination.address, data)
+                role, peer = destination.role, destination.peer
+                self.data.dispatcher.call(lambda: self.data.dial(address, role, peer, line.node))
+        with self._lock:
+            waiting = [
+                (each, reply)
+                for each, reply in self._waiting.items()
+                if (found := self.control.destination(each)) is not None
+                and found.line.node == line.node
+            ]
+        if all(self._is_ready(each, line.node) for each in self.branches):
+            for _, reply in waiting:
+                reply.resolve(line.node, None)
+
+    @staticmethod
+    def _is_ready(branch: Branch, node: str) -> bool:
+        line = branch.lines.get(node)
+        return line is not None and line.state == "ready"
+
+    def lost(self, branch: Branch, line: Line, event: Gone) -> None:
+        """A link is over; its line has told those who waited."""
+
+    # -- refs -------------------------------------------------------------------------------
+
+    def recipient(self, address: Address) -> RemoteBox:
+        """What a ref of a remote actor holds; the same one for equal addresses.
+
+        Raises:
+            UnknownAddress: no connection to its node was ever made.
+        """
+        self._known(address.node, str(address))
+        text = str(address)
+        with self._lock:
+            box = self._boxes.get(text)
+            if box is None:
+                box = self._boxes[text] = RemoteBox(self, address)
+        return box
+
+    def line(self, node: str, loop: Dispatcher | None) -> Line:
+        """The line that mail leaves by: control from the system loop, else data.
+
+        Raises:
+            UnknownAddress: no connection to the node was ever made.
+        """
+        branch = self.control if loop is self.control.dispatcher else self.data
+        line = branch.lines.get(node)
+        if line is None or self._closed:
+            self._known(node, node)
+            raise UnknownAddress(f"mob://{node}", "the connection is not ready", hint="try again")
+        return line
+
+    def _known(self, node: str, address: str) -> None:
+        if self._closed:
+            raise UnknownAddress(address, "this system is shutting down")
+        if node not in self.control.lines and node not in self.data.lines:
+            raise UnknownAddress(
+                address,
+                f"node {node!r} is not connected",
+                hint="connect first: system.connect(address, key=…)",
+            )
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def links(self) -> tuple[LinkReport, ...]:
+        """Every peer on every channel; exact when nothing moves."""
+        reports = []
+        for branch in self.branches:
+            for line in tuple(branch.lines.values()):
+                found = line.session.statistics
+                reports.append(
+                    LinkReport(
+                        line.node,
+                        branch.channel,
+                        line.state,
+                        found.sent,
+                        found.acknowledged,
+                        found.ambiguous,
+                        found.in_flight,
+                        found.received,
+                        found.duplicates,
+                        len(line.asked),
+                        line.inward.parked,
+                    )
+                )
+        return tuple(sorted(reports, key=lambda each: (each.node, each.channel)))
+
+    def parked(self) -> int:
+        """Messages that came and wait for room in a mailbox."""
+        return sum(
+            line.inward.parked for branch in self.branches for line in tuple(branch.lines.values())
+        )
+
+    # -- ending -----------------------------------------------------------------------------
+
+    def _cut(self, key: str) -> None:
+        for branch in self.branches:
+            branch.dispatcher.call(partial(branch.cut, key))
+
+    def close(self) -> None:
+        """Say goodbye and close everything; twice does nothing. Not on a loop."""
+        if self._closed:
+            return
+        self._closed = True
+        self._forget()
+        for branch in self.branches:
+            with suppress(AskTimeout):  # a loop that is held: its sockets end with the context
+                self._on(branch, partial(branch.close, f"{self.realm.name} shuts down"))
+        if self._authenticator is not None:
+            self._authenticator.close()
+        end_context(self._context)
+        for path in self._paths:
+            path.release()
+
+
+def _another_port(address: str) -> str:
+    """The address with a free port of its own."""
+    if not address.startswith("tcp://"):
+        return address
+    return address.rpartition(":")[0] + ":*"
+
+
+def _same_host(dialled: str, data: str) -> str:
+    """The data address as this side reaches it: the host it dialled, the port that was said."""
+    if not dialled.startswith("tcp://") or not data.startswith("tcp://"):
+        return data
+    return f"{dialled.rpartition(':')[0]}:{data.rpartition(':')[2]}"

@@ -1,0 +1,240 @@
+"""The way out: what a ref of an actor on another node holds.
+
+A message becomes an envelope in the thread that sends it, so that what cannot travel is refused to
+its sender. Two bounds turn into `WouldBlock`: what waits for the link, and what is on its way to
+one actor without being in its mailbox yet (1,024). For the second, every 256th message that is told
+asks for a confirmation, which the other side gives once the message is in the mailbox; so a slow
+actor slows down those who tell it, and nobody else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import pykka
+
+from actors.kernel.current import ON_LOOP
+from actors.kernel.errors import (
+    ChainTooLong,
+    KernelError,
+    LocalOnly,
+    MessageTooBig,
+    WouldBlock,
+)
+from actors.kernel.waits import Holder
+from actors.post.inward import RemoteReply
+from actors.post.tokens import Asked, Confirmation, Question, Token, Told, Watch
+from transport.codec import encode_message, pack_envelope
+from transport.envelope import Envelope, Kind
+from transport.errors import TooBigForWire
+from transport.limits import CHAIN_LIMIT, PAYLOAD_LIMIT
+from transport.message import Message, Request
+
+if TYPE_CHECKING:
+    from actors.kernel.bonds import Bonds
+    from actors.kernel.dispatch import Dispatcher
+    from actors.kernel.ports import Answerable
+    from actors.kernel.realm import Realm
+    from actors.post.line import Line
+    from actors.post.office import Office
+    from transport.address import Address
+
+WINDOW: Final = 1_024  # told messages that are not in the actor's mailbox yet
+CONFIRM: Final = 256  # of them ask for a confirmation
+PRUNE: Final = 4_096  # asks, after which those that were given up are forgotten
+
+
+class RemoteBox:
+    """The recipient behind a ref of an actor on another node; see `kernel.ports.Recipient`.
+
+    Any thread may use it. `_lock` is a leaf; it guards the numbers.
+    """
+
+    kind: type[Any] = pykka.Actor  # its class is over there
+    sealed = False  # only the other side knows
+    keeper: Holder | None = None  # and who keeps its mailbox shut
+
+    def __init__(self, office: Office, address: Address) -> None:
+        self.address = str(address)
+        self.realm: Realm = office.realm  # of the system that the ref belongs to
+        self.dispatcher: Dispatcher = office.data.dispatcher
+        self._office = office
+        self._node = address.node
+        self._path = address.actor
+        self._lock = threading.Lock()
+        self._told = 0
+        self._confirmed = 0
+        self._waiters: dict[Callable[[], object], None] = {}
+
+    def check_process(self) -> None:
+        """Raise ForkedProcess if this process is not the one that is connected."""
+        self.realm.check_process()
+
+    def serves_aside(self, message: object) -> bool:
+        """It may; who closes a circle is refused over there."""
+        return False
+
+    def bump(self) -> None:
+        """Counted by the link."""
+
+    def refused(self) -> None:
+        """Counted by the office."""
+        self._office.refused.bump()
+
+    # -- messages ---------------------------------------------------------------------------
+
+    def put(
+        self, message: object, reply: Answerable | None = None, deadline: float | None = None
+    ) -> None:
+        """Send a message. Raises as `Recipient.put`; TypeError for what is no `Message`."""
+        self.check_process()
+        if not isinstance(message, Message):
+            raise TypeError(
+                f"{type(message).__name__} to {self.address}: only a Message leaves its process"
+            )
+        try:
+            payload = encode_message(message)
+        except TooBigForWire as error:
+            raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, PAYLOAD_LIMIT) from error
+        line = self._line()
+        left_ms = -1
+        if deadline is not None:
+            left_ms = max(int((deadline - self.realm.scheduler.clock.monotonic()) * 1000), 0)
+        tag, version = message.wire_tag, message.wire_version
+        if reply is None:
+            self._tell(line, message, (left_ms, tag, version, payload))
+            return
+        chain = chain_of(getattr(reply, "asker", None))
+        if len(chain) > CHAIN_LIMIT:  # a circle is seen over there, where the handler is known
+            raise ChainTooLong(self.address, len(chain))
+        number = line.next_id()
+        request = type(message) if isinstance(message, Request) else None
+        asked = Question(number, self.address, type(message).__qualname__, reply, request)
+        envelope = Envelope(
+            Kind.ASK,
+            number,
+            self._path,
+            left_ms=left_ms,
+            chain=chain,
+            tag=tag,
+            version=version,
+            payload=payload,
+        )
+        self._ask(line, asked, envelope)
+
+    def _tell(self, line: Line, message: Message, parts: tuple[int, str, int, bytes]) -> None:
+        left_ms, tag, version, payload = parts
+        with self._lock:
+            if self._told - self._confirmed >= WINDOW:
+                raise WouldBlock(self.address, WINDOW)
+            kind, number = Kind.TELL, 0
+            token: Token = Told(self.address, message)
+            if not (self._told + 1) % CONFIRM:
+                kind, number = Kind.SEND, line.next_id()
+                token = line.asked[number] = Confirmation(number, self, self._told + 1)
+            row = pack_envelope(
+                Envelope(
+                    kind,
+                    number,
+                    self._path,
+                    left_ms=left_ms,
+                    tag=tag,
+                    version=version,
+                    payload=payload,
+                )
+            )
+            try:
+                line.post(self.address, row, token)
+            except BaseException:
+                line.asked.pop(number, None)
+                raise
+            self._told += 1
+
+    def _ask(self, line: Line, asked: Asked, envelope: Envelope) -> None:
+        row = pack_envelope(envelope)
+        line.asked[asked.id] = asked
+        if not asked.id % PRUNE:
+            for number, each in tuple(line.asked.items()):
+                if isinstance(each, Question) and each.given_up:
+                    line.asked.pop(number, None)
+        try:
+            line.post(self.address, row, asked)
+        except BaseException:
+            line.asked.pop(asked.id, None)
+            raise
+
+    def _line(self) -> Line:
+        return self._office.line(self._node, ON_LOOP.dispatcher)
+
+    # -- room -------------------------------------------------------------------------------
+
+    def confirm(self, upto: int) -> None:
+        """Everything that was told up to this number is over there; any thread."""
+        with self._lock:
+            self._confirmed = max(self._confirmed, upto)
+            waiters, self._waiters = self._waiters, {}
+        for wake in waiters:
+            wake()
+
+    def when_room(self, message: object, wake: Callable[[], object]) -> None:
+        """Call `wake` (any thread, once or twice) when to try again."""
+        with self._lock:
+            full = self._told - self._confirmed >= WINDOW
+            if full:
+                self._waiters[wake] = None
+        if not full:
+            self._line().when_room(wake)
+
+    def forget_room(self, wake: Callable[[], object]) -> None:
+        """Undo `when_room`."""
+        with self._lock:
+            self._waiters.pop(wake, None)
+        self._line().forget_room(wake)
+
+    # -- the actor --------------------------------------------------------------------------
+
+    def tell_started(self, starter: Answerable) -> None:
+        """Not offered: its parent starts it."""
+        error = LocalOnly(self.address, "started()", hint="ask it something: an answer says it")
+        starter.resolve(None, error)
+
+    def end(self, reply: Answerable, *, drain: bool) -> None:
+        """Stop it, if its node allows."""
+        self.check_process()
+        try:
+            line = self._line()
+            number = line.next_id()
+            asked = Question(number, self.address, "a stop", reply, _Stop)
+            payload = b"\x01" if drain else b""
+            self._ask(line, asked, Envelope(Kind.STOP, number, self._path, payload=payload))
+        except KernelError as error:
+            reply.resolve(None, error)
+
+    def watched_by(self, watcher: Bonds) -> None:
+        """Put exactly one `Down` into `watcher` when it is gone, or cannot be reached."""
+        try:
+            line = self._line()
+            number = line.next_id()
+            self._ask(
+                line, Watch(number, self.address, watcher), Envelope(Kind.WATCH, number, self._path)
+            )
+        except KernelError as error:
+            watcher.put_down(self.address, "unreachable", str(error))
+
+
+class _Stop(Request[bool], tag="post.stop"):
+    """What a STOP is answered with."""
+
+
+def chain_of(asker: Holder | None) -> tuple[str, ...]:
+    """Addresses of the actors that wait in an ask, the outermost first."""
+    chain: list[str] = []
+    while asker is not None:
+        chain.append(asker.box.address)
+        reply = asker.reply
+        if isinstance(reply, RemoteReply):
+            return (*reply.chain, *reversed(chain))
+        asker = getattr(reply, "asker", None)
+    return tuple(reversed(chain))

@@ -1,0 +1,135 @@
+"""What is on its way: whose envelope it was, and what becomes of its sender.
+
+The session keeps one of these per unacknowledged envelope and gives it back when it dies; the line
+keeps those that are answered until the answer comes. Each ends exactly once.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from actors.kernel.errors import Ambiguous
+from actors.kernel.messages import Down
+from transport.codec import decode_message, decode_reply
+from transport.envelope import Envelope
+
+if TYPE_CHECKING:
+    from actors.kernel.bonds import Bonds
+    from actors.kernel.ports import Answerable
+    from actors.post.line import Line
+    from actors.post.outward import RemoteBox
+    from transport.message import Request
+
+
+class Told:
+    """A message that nobody waits for; lost, it becomes a letter to look at."""
+
+    __slots__ = ("address", "message")
+
+    def __init__(self, address: str, message: object) -> None:
+        self.address = address
+        self.message = message
+
+    def lost(self, line: Line, _why: str) -> None:
+        """Nobody knows whether it arrived."""
+        line.branch.office.realm.refused(self.address, "transport_lost", self.message)
+
+
+class Asked(abc.ABC):
+    """Something that is answered, by its number."""
+
+    __slots__ = ("address", "id", "what")
+
+    def __init__(self, number: int, address: str, what: str) -> None:
+        self.id = number
+        self.address = address
+        self.what = what
+
+    @abc.abstractmethod
+    def answered(self, envelope: Envelope) -> None:
+        """A REPLY or a DOWN came. Raises RemoteProtocolError when it is none."""
+
+    @abc.abstractmethod
+    def failed(self, error: BaseException) -> None:
+        """An ERROR came, or no answer will."""
+
+    def lost(self, line: Line, why: str) -> None:
+        """The session died; only the first end counts."""
+        if line.asked.pop(self.id, None) is not None:
+            self.failed(Ambiguous(self.address, self.what, why))
+
+
+class Question(Asked):
+    """An ask, or a stop: somebody waits for a value."""
+
+    __slots__ = ("answer", "request")
+
+    def __init__(
+        self,
+        number: int,
+        address: str,
+        what: str,
+        answer: Answerable,
+        request: type[Request[Any]] | None,  # Any: whatever it is answered with
+    ) -> None:
+        super().__init__(number, address, what)
+        self.answer = answer
+        self.request = request
+
+    def answered(self, envelope: Envelope) -> None:
+        """Give the asker its value."""
+        value = None if self.request is None else decode_reply(self.request, envelope.payload)
+        self.answer.resolve(value, None)
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the asker why."""
+        self.answer.resolve(None, error)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its asker waits no longer."""
+        asker = cast("Any", self.answer)  # Any: a Reply or a ThreadReply
+        return bool(asker.done) or asker.target is None
+
+
+class Confirmation(Asked):
+    """Says that everything told to a box so far is in its actor's mailbox."""
+
+    __slots__ = ("box", "upto")
+
+    def __init__(self, number: int, box: RemoteBox, upto: int) -> None:
+        super().__init__(number, box.address, "a message")
+        self.box = box
+        self.upto = upto
+
+    def answered(self, envelope: Envelope) -> None:
+        """So much is in the mailbox."""
+        self.box.confirm(self.upto)
+
+    def failed(self, error: BaseException) -> None:
+        """The next ones may be tried."""
+        self.box.confirm(self.upto)
+
+
+class Watch(Asked):
+    """Somebody here watches an actor over there; it ends with exactly one `Down`."""
+
+    __slots__ = ("watcher",)
+
+    def __init__(self, number: int, address: str, watcher: Bonds) -> None:
+        super().__init__(number, address, "a watch")
+        self.watcher = watcher
+
+    def answered(self, envelope: Envelope) -> None:
+        """Put the one `Down`."""
+        down = decode_message(envelope.tag, envelope.version, envelope.payload)
+        if isinstance(down, Down):
+            self.watcher.put_down(self.address, down.reason, down.error)
+
+    def failed(self, error: BaseException) -> None:
+        """Nobody knows: `unreachable`."""
+        self.watcher.put_down(self.address, "unreachable", str(error))
+
+
+Token: TypeAlias = Told | Asked | None

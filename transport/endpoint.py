@@ -1,0 +1,474 @@
+"""Endpoint: the ZeroMQ sockets of one channel of a node, owned by one event loop.
+
+It carries frames and knows nothing of what is in them. A *connection* is one peer on one socket: a
+routing id of a listening ROUTER, or a DEALER that this side dialled. Everything happens on the
+loop's thread; frames are never lost here in silence: what cannot leave now waits, and what waits
+too long, or has nowhere to go, ends its connection.
+
+The sockets are watched through their file descriptors (`zmq.FD`), never through zmq.asyncio, which
+is seven times slower. Such a descriptor is edge-triggered: it tells once that something happened,
+sending included, so every read goes on until there is nothing left, and every send looks again.
+
+Source: design §5 Endpoint; reliability.md §5.4 and appendix A.
+"""
+
+from __future__ import annotations
+
+import logging
+from asyncio import AbstractEventLoop
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+import zmq
+
+from transport.allowed import Peer
+from transport.connections import Connection as Tracked
+from transport.connections import Connections
+from transport.guard import Guard, LocalGuard
+from transport.refusals import Reason, Refusals
+from transport.security import Client, Handshake, Local, Server, Socket, Watch, dial, listen
+from transport.security import Context as ZmqContext
+
+__all__ = [
+    "Accepted",
+    "Connection",
+    "Dialled",
+    "Endpoint",
+    "Owner",
+    "end_context",
+    "new_context",
+]
+
+READS: Final = 64  # frames of one socket before the loop's other work is let in
+BACKLOG: Final = 256  # frames that wait for one connection: four windows of its queue
+RETRY_S: Final = 0.002
+LOOK_S: Final = 1.0  # how often messages without end are looked for
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """One peer on one socket.
+
+    Attributes:
+        key: Public key of the peer as CURVE proved it; "" for ipc and inproc.
+        peer: Name and roles it has on this side.
+    """
+
+    __slots__ = ("backlog", "key", "open", "peer", "socket")
+
+    def __init__(self, socket: Socket, key: str, peer: Peer) -> None:
+        self.socket = socket
+        self.key = key
+        self.peer = peer
+        self.open = True
+        self.backlog: deque[bytes] = deque()
+
+
+class Accepted(Connection):
+    """A peer that dialled this side."""
+
+    __slots__ = ("door", "fd", "routing")
+
+    def __init__(self, door: _Door, routing: bytes, fd: int, key: str, peer: Peer) -> None:
+        super().__init__(door.socket, key, peer)
+        self.door = door
+        self.routing = routing
+        self.fd = fd
+
+
+class Dialled(Connection):
+    """A peer that this side dials; the socket lives as long as the connection."""
+
+    __slots__ = ("watch",)
+
+    def __init__(self, socket: Socket, watch: Watch | None, key: str, peer: Peer) -> None:
+        super().__init__(socket, key, peer)
+        self.watch = watch
+
+
+class Owner(Protocol):
+    """Who is told what arrives; called on the loop, and may call the endpoint back."""
+
+    def received(self, connection: Connection, frame: bytes) -> None:
+        """A frame came."""
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended, other than by `Endpoint.hang_up`."""
+
+
+class _Tracked(Connections):
+    """Connections that tell when one is closed."""
+
+    def __init__(self, closed: Callable[[int], None]) -> None:
+        super().__init__()
+        self._tell = closed
+        self._opening = False
+
+    def opened(self, fd: int) -> Tracked | None:
+        """A connection was made; that a descriptor is used again is no news of its former one."""
+        self._opening = True
+        try:
+            return super().opened(fd)
+        finally:
+            self._opening = False
+
+    def closed(self, fd: int) -> None:
+        """A connection has ended."""
+        super().closed(fd)
+        if not self._opening:
+            self._tell(fd)
+
+
+class _Door:
+    """A listening socket and who is at it."""
+
+    def __init__(self, socket: Socket, guard: Guard | LocalGuard) -> None:
+        self.socket = socket
+        self.guard = guard
+        self.watch: Watch | None = None
+        self.tracked: _Tracked | None = None
+        self.by_routing: dict[bytes, Accepted] = {}
+        self.by_fd: dict[int, Accepted] = {}
+
+
+class Endpoint:
+    """All sockets of one channel; made and used on `loop`'s thread only."""
+
+    def __init__(
+        self, loop: AbstractEventLoop, context: ZmqContext, owner: Owner, refusals: Refusals
+    ) -> None:
+        self._loop = loop
+        self._context = context
+        self._owner = owner
+        self._refusals = refusals
+        self._doors: list[_Door] = []
+        self._dialled: dict[Dialled, None] = {}
+        self._waiting: dict[Connection, None] = {}  # with a backlog
+        self._retrying = False
+        self._closed = False
+        self._looker = loop.call_later(LOOK_S, self._look)
+
+    # -- opening ----------------------------------------------------------------------------
+
+    def listen(self, address: str, role: Server | Local, guard: Guard | LocalGuard) -> str:
+        """Listen; returns the address with the port it got. Raises as `security.listen`."""
+        socket: Socket = self._context.socket(zmq.ROUTER)
+        door = _Door(socket, guard)
+        try:
+            if not address.startswith("inproc://"):
+                door.tracked = _Tracked(lambda fd: self._fd_closed(door, fd))
+                door.watch = Watch(socket, door.tracked, self._refusals)
+            bound = listen(socket, role, address)
+        except BaseException:
+            _close(socket, door.watch)
+            raise
+        self._doors.append(door)
+        self._add_reader(socket, lambda: self._serve(door))
+        if door.watch is not None:
+            self._loop.add_reader(door.watch.fd, door.watch.read)
+            self._loop.call_soon(self._read, door.watch)
+        return bound
+
+    def dial(self, address: str, role: Client | Local, peer: Peer) -> Dialled:
+        """Begin to connect; the first frame sent waits until the handshake is done.
+
+        Raises:
+            SecurityError, zmq.ZMQError: as `security.dial`.
+        """
+        socket: Socket = self._context.socket(zmq.DEALER)
+        watch = None
+        if not address.startswith("inproc://"):
+            watch = Watch(socket, _Tracked(lambda _: self._lost(connection)))
+        key = role.server_key if isinstance(role, Client) else ""
+        connection = Dialled(socket, watch, key, peer)
+        try:
+            dial(socket, role, address)
+        except BaseException:
+            _close(socket, watch)
+            raise
+        self._dialled[connection] = None
+        self._add_reader(socket, lambda: self._hear(connection))
+        if watch is not None:
+            self._loop.add_reader(watch.fd, lambda: self._look_at(connection))
+            self._loop.call_soon(self._look_at, connection)
+        return connection
+
+    # -- sending ----------------------------------------------------------------------------
+
+    def send(self, connection: Connection, frame: bytes) -> None:
+        """Send a frame, now or as soon as the connection takes it; in order.
+
+        A connection that has ended takes nothing; one whose queue stays full is closed, which the
+        owner hears of, so that nothing is lost in silence.
+        """
+        if not connection.open:
+            return
+        if connection.backlog or not self._sent(connection, frame):
+            connection.backlog.append(frame)
+            self._waiting[connection] = None
+            if len(connection.backlog) > BACKLOG:
+                self._lost(connection)
+            elif not self._retrying:
+                self._retrying = True
+                self._loop.call_later(RETRY_S, self._retry)
+
+    def _sent(self, connection: Connection, frame: bytes) -> bool:
+        socket = connection.socket
+        try:
+            if isinstance(connection, Accepted):
+                socket.send_multipart((connection.routing, frame), zmq.DONTWAIT)
+            else:
+                socket.send(frame, zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:  # EHOSTUNREACH: it has gone
+            if error.errno != zmq.EHOSTUNREACH:
+                _log.warning("a frame cannot be sent: %s", error)
+            self._loop.call_soon(self._lost, connection)
+            return True
+        # Sending used up the edge of the descriptor; what came meanwhile would not be told.
+        if int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            if isinstance(connection, Accepted):
+                self._loop.call_soon(self._serve, connection.door)
+            elif isinstance(connection, Dialled):
+                self._loop.call_soon(self._hear, connection)
+        return True
+
+    def _retry(self) -> None:
+        self._retrying = False
+        for connection in tuple(self._waiting):
+            backlog = connection.backlog
+            while connection.open and backlog and self._sent(connection, backlog[0]):
+                backlog.popleft()
+            if not (connection.open and backlog):
+                del self._waiting[connection]
+        if self._waiting and not self._closed:
+            self._retrying = True
+            self._loop.call_later(RETRY_S, self._retry)
+
+    # -- receiving --------------------------------------------------------------------------
+
+    def _add_reader(self, socket: Socket, read: Callable[[], None]) -> None:
+        self._loop.add_reader(int(socket.getsockopt(zmq.FD)), read)
+        self._loop.call_soon(read)  # what came before we watched
+
+    def _serve(self, door: _Door) -> None:
+        """Take in what peers have sent to a listening socket."""
+        socket = door.socket
+        for _ in range(READS):
+            if socket.closed:
+                return
+            try:
+                routing = socket.recv(zmq.DONTWAIT)
+                frames = _rest(socket)
+            except zmq.Again:
+                return
+            if frames is None:
+                self._refuse(door, routing, Reason.MALFORMED)
+                continue
+            (frame,) = frames
+            connection = self._who(door, routing, frame)
+            if connection is not None:
+                self._owner.received(connection, frame.bytes)
+        self._loop.call_soon(self._serve, door)
+
+    def _who(self, door: _Door, routing: bytes, frame: zmq.Frame) -> Accepted | None:
+        """The connection of a frame, if its peer is (still) let in."""
+        peer = door.guard.admits(frame)
+        if peer is None:
+            self._refuse(door, routing, Reason.REVOKED, frame)
+            return None
+        fd = _fd_of(frame)
+        key = "" if isinstance(door.guard, LocalGuard) else str(frame.get("User-Id"))
+        if door.tracked is not None and fd >= 0:
+            door.tracked.delivered(fd, key or None)
+        known = door.by_routing.get(routing)
+        if door.watch is not None and (known is None or known.fd != fd):
+            # Descriptors are used again: what the monitor says of former connections comes first.
+            door.watch.read()
+            known = door.by_routing.get(routing)
+        if known is not None and known.fd == fd and known.key == key:
+            known.peer = peer
+            return known
+        if known is not None:  # another connection under a routing id that was used before
+            self._gone(known)
+        connection = Accepted(door, routing, fd, key, peer)
+        door.by_routing[routing] = connection
+        if fd >= 0:
+            door.by_fd[fd] = connection
+        return connection
+
+    def _refuse(
+        self, door: _Door, routing: bytes, reason: Reason, frame: zmq.Frame | None = None
+    ) -> None:
+        known = door.by_routing.get(routing)
+        key = known.key if known is not None else "-"
+        address = "-" if frame is None else _address_of(frame)
+        self._refusals.record(reason, key=key, address=address)
+        if known is not None:
+            self._lost(known)
+        elif frame is not None and door.tracked is not None:
+            for each in door.tracked:
+                if each.fd == _fd_of(frame):
+                    each.cut()
+
+    def _hear(self, connection: Dialled) -> None:
+        """Take in what a dialled peer has sent."""
+        socket = connection.socket
+        for _ in range(READS):
+            if not connection.open or socket.closed:
+                return
+            try:
+                frames = _rest(socket)
+            except zmq.Again:
+                return
+            if frames is None:
+                self._refusals.record(Reason.MALFORMED, key=connection.key)
+                self._lost(connection)
+                return
+            self._owner.received(connection, frames[0].bytes)
+        self._loop.call_soon(self._hear, connection)
+
+    # -- ending -----------------------------------------------------------------------------
+
+    def hang_up(self, connection: Connection) -> None:
+        """Close a connection after what was sent on it; the owner is not told."""
+        if not connection.open:
+            return
+        connection.open = False
+        self._waiting.pop(connection, None)
+        if isinstance(connection, Dialled):
+            self._dialled.pop(connection, None)
+            # The last frames must reach the I/O thread's socket: LINGER 0 would drop them.
+            connection.socket.setsockopt(zmq.LINGER, 200)
+            self._forget(connection.socket, connection.watch)
+        elif isinstance(connection, Accepted):
+            self._gone(connection)
+
+    def cut_user(self, key: str) -> int:
+        """Cut every connection of a key, whatever it is doing; returns how many there were."""
+        found = 0
+        for door in self._doors:
+            if door.watch is not None:
+                door.watch.read()
+            if door.tracked is not None:
+                found += door.tracked.cut_user(key)
+            for connection in tuple(door.by_routing.values()):
+                if connection.key == key:
+                    self._lost(connection)
+        for dialled in tuple(self._dialled):
+            if dialled.key == key:
+                self._lost(dialled)
+                found += 1
+        return found
+
+    def close(self) -> None:
+        """Close every socket; the owner is not told. Twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._looker.cancel()
+        for connection in tuple(self._dialled):
+            self.hang_up(connection)
+        for door in self._doors:
+            for accepted in door.by_routing.values():
+                accepted.open = False
+            self._forget(door.socket, door.watch)
+
+    def _forget(self, socket: Socket, watch: Watch | None) -> None:
+        self._loop.remove_reader(int(socket.getsockopt(zmq.FD)))
+        if watch is not None:
+            self._loop.remove_reader(watch.fd)
+        _close(socket, watch)
+
+    def _fd_closed(self, door: _Door, fd: int) -> None:
+        connection = door.by_fd.get(fd)
+        if connection is not None:
+            # What it sent before it closed may still lie in the socket: it is read first.
+            self._serve(door)
+            self._loop.call_soon(self._lost, connection)
+
+    def _gone(self, connection: Accepted) -> None:
+        connection.open = False
+        door = connection.door
+        if door.by_routing.get(connection.routing) is connection:
+            del door.by_routing[connection.routing]
+        if door.by_fd.get(connection.fd) is connection:
+            del door.by_fd[connection.fd]
+
+    def _lost(self, connection: Connection) -> None:
+        if not connection.open:
+            return
+        if isinstance(connection, Accepted) and connection.door.tracked is not None:
+            for each in connection.door.tracked:
+                if each.fd == connection.fd:
+                    each.cut()
+        self.hang_up(connection)
+        self._owner.closed(connection)
+
+    def _look_at(self, connection: Dialled) -> None:
+        watch = connection.watch
+        if watch is None or not connection.open:
+            return
+        if any(each is not Handshake.SUCCEEDED for each in watch.read()):
+            self._lost(connection)
+
+    def _read(self, watch: Watch) -> None:
+        if not self._closed:
+            watch.read()
+
+    def _look(self) -> None:
+        for connection in tuple(self._dialled):
+            self._look_at(connection)
+        for door in self._doors:
+            if door.watch is not None and door.tracked is not None:
+                door.watch.read()
+                for each in door.tracked.cut_unfinished():
+                    self._refusals.record(
+                        Reason.UNFINISHED, key=each.user or "-", address=each.address
+                    )
+        self._looker = self._loop.call_later(LOOK_S, self._look)
+
+
+def _rest(socket: Socket) -> list[zmq.Frame] | None:
+    """The frames of the message that is being read; None when there is not exactly one."""
+    first = socket.recv(zmq.DONTWAIT, copy=False)
+    if not first.more:
+        return [first]
+    while socket.recv(zmq.DONTWAIT, copy=False).more:
+        pass  # a whole message is there at once, so this ends
+    return None
+
+
+def _fd_of(frame: zmq.Frame) -> int:
+    with suppress(zmq.ZMQError):
+        return int(frame.get(zmq.SRCFD))
+    return -1
+
+
+def _address_of(frame: zmq.Frame) -> str:
+    with suppress(zmq.ZMQError, KeyError):
+        return str(frame.get("Peer-Address"))
+    return "-"
+
+
+def _close(socket: Socket, watch: Watch | None) -> None:
+    if watch is not None:
+        watch.close()
+    socket.close()
+
+
+def new_context() -> ZmqContext:
+    """A context for one system: its sockets, and nobody else's."""
+    context: ZmqContext = zmq.Context(io_threads=1)
+    # A node with many peers has a socket or two for each that it dials.
+    context.max_sockets = 16_384
+    return context
+
+
+def end_context(context: ZmqContext) -> None:
+    """Close what is left and end it; nothing lingers, so this does not block."""
+    context.destroy(linger=0)
