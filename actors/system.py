@@ -36,6 +36,7 @@ from actors.kernel.supervision import ChildSpec
 from actors.kernel.thread_ref import ThreadRef
 from actors.kernel.threads import ThreadActor, launch_thread
 from actors.kernel.watchdog import Watchdog
+from actors.network import Network, wire_wanted
 from transport.address import Address
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from actors.kernel.letters import DeadLetter, DeadLetters
     from actors.kernel.ports import LoopName, Scheduler, Wire
     from actors.post.local_wire import Wires
-    from actors.post.office import LinkReport, Office
+    from actors.post.office import LinkReport
     from transport.allowed import Allowed
     from transport.keys import KeyPair
 
@@ -98,13 +99,11 @@ class ActorSystem:
         self._owns_loops = scheduler is None
         self._scheduler: Scheduler = scheduler or LoopThreads(name)
         self._realm = Realm(name, self._scheduler)
-        self._remote = remote
-        self._keys = keys
-        self._allowed = allowed
-        self._office: Office | None = None  # made when the network is used first
-        if wire is None:
-            wire = self._owns_loops and os.environ.get("MOB_WIRE", "") not in ("", "0")
-        self._wires = self._wired() if wire else None
+        self._network = Network(
+            self._realm, real=self._owns_loops, remote=remote, keys=keys, allowed=allowed
+        )
+        if (self._owns_loops and wire_wanted()) if wire is None else wire:
+            self._network.open_wire()
         self._lock = threading.Lock()  # leaf; guards `_down`
         self._down = False
         self._ended = threading.Event()  # the first shutdown() is over; `_clean` is its result
@@ -212,15 +211,7 @@ class ActorSystem:
         text = address if "://" in address else f"mob://{self.name}/{address}"
         parsed = Address.parse(text)
         if parsed.node != self.name:
-            if self._remote is not None:
-                return self._remote.ref(parsed)
-            if self._office is None:
-                raise UnknownAddress(
-                    text,
-                    f"node {parsed.node!r} is not this system ({self.name!r})",
-                    hint="connect to it first: system.connect(address, key=…)",
-                )
-            return ActorRef(self._office.recipient(parsed))
+            return self._network.ref(parsed)
         resident = self._realm.actors.get(parsed.actor)
         if resident is None:
             raise UnknownAddress(text, "no such actor")
@@ -236,15 +227,15 @@ class ActorSystem:
         """Let other nodes connect; returns the address to give to their `connect`.
 
         Args:
-            address: `ipc` for processes of this user on this machine, or `tcp://HOST:PORT` (port 0
-                for a free one), which is encrypted and needs `keys` and `allowed`.
+            address: `ipc` for processes of this user on this machine, or `tcp://HOST:PORT` (port
+                `*` for a free one), which is encrypted and needs `keys` and `allowed`.
             public: Whether HOST may be one that the whole world can reach.
 
         Raises:
             SecurityError: what is asked for is not safe; nothing listens.
             KernelError: it listens already.
         """
-        return self._post_office().listen(address, public=public)
+        return self._network.listen(address, public=public)
 
     def connect(self, address: str, *, key: str | None = None, timeout: float = 10.0) -> str:
         """Connect to another node, now and again whenever the connection ends.
@@ -261,45 +252,16 @@ class ActorSystem:
             SecurityError: tcp without keys.
             AskTimeout: it did not answer; it is tried no longer.
         """
-        if ON_LOOP.dispatcher is not None:
-            raise WouldDeadlock(f"connecting to {address}")
-        return self._post_office().connect(address, key=key, timeout=timeout)
+        return self._network.connect(address, key=key, timeout=timeout)
 
     def links(self) -> tuple[LinkReport, ...]:
         """What went between this node and each other one; exact when nothing moves."""
-        return () if self._office is None else self._office.links()
+        return self._network.links()
 
     @property
     def wires(self) -> Wires | None:
         """What crossed the system's own wire, with `wire=True`."""
-        return self._wires
-
-    def _wired(self) -> Wires:
-        if not self._owns_loops:
-            raise LocalOnly(
-                f"mob://{self.name}", "wire=True", hint="a simulated world has no sockets"
-            )
-        from actors.post.local_wire import Wires, wired_cells
-
-        wires = Wires(self._scheduler)
-        self._realm.make_cell = wired_cells(wires)
-        return wires
-
-    def _post_office(self) -> Office:
-        self._realm.check_process()
-        if not self._owns_loops:
-            raise LocalOnly(
-                f"mob://{self.name}", "the network", hint="a simulated world has no sockets"
-            )
-        with self._lock:
-            if self._down:
-                raise KernelError(f"system {self.name!r} is shutting down")
-            if self._office is None:
-                from actors.post.office import Office
-
-                self._office = Office(self._realm, keys=self._keys, allowed=self._allowed)
-                self._realm.parked = self._office.parked
-            return self._office
+        return self._network.wires
 
     # -- looking ----------------------------------------------------------------------------
 
@@ -392,14 +354,12 @@ class ActorSystem:
         self._realm.closing = True
         clean = self._stop_all(timeout, drain=True)
         clean = self._stop_all(cut_off_s, drain=False) and clean  # also who came meanwhile
-        if self._office is not None:
-            self._office.close()
+        self._network.close()
         if self._watchdog is not None:
             self._watchdog.close()
         if self._owns_loops:
             self._scheduler.close(cut_off_s)
-        if self._wires is not None:
-            self._wires.close()
+        self._network.close_wire()
         for resident in tuple(self._realm.actors.values()):
             if isinstance(resident, Cell):  # a thread cannot be cut off; it is a daemon
                 resident.cut_off()

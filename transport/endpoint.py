@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import logging
 from asyncio import AbstractEventLoop
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import zmq
 
 from transport.allowed import Peer
-from transport.connections import Connection as Tracked
-from transport.connections import Connections
+from transport.doors import Accepted, Connection, Dialled, Door, Owner, TrackedConnections
 from transport.guard import Guard, LocalGuard
 from transport.refusals import Reason, Refusals
 from transport.security import Client, Handshake, Local, Server, Socket, Watch, dial, listen
@@ -49,91 +47,6 @@ LOOK_S: Final = 1.0  # how often messages without end are looked for
 _log = logging.getLogger(__name__)
 
 
-class Connection:
-    """One peer on one socket.
-
-    Attributes:
-        key: Public key of the peer as CURVE proved it; "" for ipc and inproc.
-        peer: Name and roles it has on this side.
-    """
-
-    __slots__ = ("backlog", "key", "open", "peer", "socket")
-
-    def __init__(self, socket: Socket, key: str, peer: Peer) -> None:
-        self.socket = socket
-        self.key = key
-        self.peer = peer
-        self.open = True
-        self.backlog: deque[bytes] = deque()
-
-
-class Accepted(Connection):
-    """A peer that dialled this side."""
-
-    __slots__ = ("door", "fd", "routing")
-
-    def __init__(self, door: _Door, routing: bytes, fd: int, key: str, peer: Peer) -> None:
-        super().__init__(door.socket, key, peer)
-        self.door = door
-        self.routing = routing
-        self.fd = fd
-
-
-class Dialled(Connection):
-    """A peer that this side dials; the socket lives as long as the connection."""
-
-    __slots__ = ("watch",)
-
-    def __init__(self, socket: Socket, watch: Watch | None, key: str, peer: Peer) -> None:
-        super().__init__(socket, key, peer)
-        self.watch = watch
-
-
-class Owner(Protocol):
-    """Who is told what arrives; called on the loop, and may call the endpoint back."""
-
-    def received(self, connection: Connection, frame: bytes) -> None:
-        """A frame came."""
-
-    def closed(self, connection: Connection) -> None:
-        """A connection has ended, other than by `Endpoint.hang_up`."""
-
-
-class _Tracked(Connections):
-    """Connections that tell when one is closed."""
-
-    def __init__(self, closed: Callable[[int], None]) -> None:
-        super().__init__()
-        self._tell = closed
-        self._opening = False
-
-    def opened(self, fd: int) -> Tracked | None:
-        """A connection was made; that a descriptor is used again is no news of its former one."""
-        self._opening = True
-        try:
-            return super().opened(fd)
-        finally:
-            self._opening = False
-
-    def closed(self, fd: int) -> None:
-        """A connection has ended."""
-        super().closed(fd)
-        if not self._opening:
-            self._tell(fd)
-
-
-class _Door:
-    """A listening socket and who is at it."""
-
-    def __init__(self, socket: Socket, guard: Guard | LocalGuard) -> None:
-        self.socket = socket
-        self.guard = guard
-        self.watch: Watch | None = None
-        self.tracked: _Tracked | None = None
-        self.by_routing: dict[bytes, Accepted] = {}
-        self.by_fd: dict[int, Accepted] = {}
-
-
 class Endpoint:
     """All sockets of one channel; made and used on `loop`'s thread only."""
 
@@ -144,7 +57,7 @@ class Endpoint:
         self._context = context
         self._owner = owner
         self._refusals = refusals
-        self._doors: list[_Door] = []
+        self._doors: list[Door] = []
         self._dialled: dict[Dialled, None] = {}
         self._waiting: dict[Connection, None] = {}  # with a backlog
         self._retrying = False
@@ -156,10 +69,10 @@ class Endpoint:
     def listen(self, address: str, role: Server | Local, guard: Guard | LocalGuard) -> str:
         """Listen; returns the address with the port it got. Raises as `security.listen`."""
         socket: Socket = self._context.socket(zmq.ROUTER)
-        door = _Door(socket, guard)
+        door = Door(socket, guard)
         try:
             if not address.startswith("inproc://"):
-                door.tracked = _Tracked(lambda fd: self._fd_closed(door, fd))
+                door.tracked = TrackedConnections(lambda fd: self._fd_closed(door, fd))
                 door.watch = Watch(socket, door.tracked, self._refusals)
             bound = listen(socket, role, address)
         except BaseException:
@@ -181,7 +94,7 @@ class Endpoint:
         socket: Socket = self._context.socket(zmq.DEALER)
         watch = None
         if not address.startswith("inproc://"):
-            watch = Watch(socket, _Tracked(lambda _: self._lost(connection)))
+            watch = Watch(socket, TrackedConnections(lambda _: self._lost(connection)))
         key = role.server_key if isinstance(role, Client) else ""
         connection = Dialled(socket, watch, key, peer)
         try:
@@ -255,7 +168,7 @@ class Endpoint:
         self._loop.add_reader(int(socket.getsockopt(zmq.FD)), read)
         self._loop.call_soon(read)  # what came before we watched
 
-    def _serve(self, door: _Door) -> None:
+    def _serve(self, door: Door) -> None:
         """Take in what peers have sent to a listening socket."""
         socket = door.socket
         for _ in range(READS):
@@ -275,7 +188,7 @@ class Endpoint:
                 self._owner.received(connection, frame.bytes)
         self._loop.call_soon(self._serve, door)
 
-    def _who(self, door: _Door, routing: bytes, frame: zmq.Frame) -> Accepted | None:
+    def _who(self, door: Door, routing: bytes, frame: zmq.Frame) -> Accepted | None:
         """The connection of a frame, if its peer is (still) let in."""
         peer = door.guard.admits(frame)
         if peer is None:
@@ -302,7 +215,7 @@ class Endpoint:
         return connection
 
     def _refuse(
-        self, door: _Door, routing: bytes, reason: Reason, frame: zmq.Frame | None = None
+        self, door: Door, routing: bytes, reason: Reason, frame: zmq.Frame | None = None
     ) -> None:
         known = door.by_routing.get(routing)
         key = known.key if known is not None else "-"
@@ -384,7 +297,7 @@ class Endpoint:
             self._loop.remove_reader(watch.fd)
         _close(socket, watch)
 
-    def _fd_closed(self, door: _Door, fd: int) -> None:
+    def _fd_closed(self, door: Door, fd: int) -> None:
         connection = door.by_fd.get(fd)
         if connection is not None:
             # What it sent before it closed may still lie in the socket: it is read first.

@@ -386,7 +386,9 @@ def test_a_node_that_comes_back_under_its_name_is_another_boot(tmp_path: Any) ->
         ref: Any = client.ref("mob://server/worker")
         ref.tell(Add(n=7))
         assert ref.ask(Total(), timeout=PATIENCE_S) == 7
-        address, keys, allowed = server._office.endpoint, server._keys, server._allowed  # type: ignore[union-attr]
+        network = server._network
+        assert network.office is not None
+        address, keys, allowed = network.office.endpoint, network._keys, network._allowed
         server.shutdown(1.0)
 
         with ActorSystem("server", keys=keys, allowed=allowed) as again:
