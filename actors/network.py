@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import KernelError, LocalOnly, UnknownAddress, WouldDeadlock
+from actors.kernel.gone import Gone
 from actors.kernel.ref import ActorRef
+from transport.address import Address
 
 if TYPE_CHECKING:
     import pykka
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from actors.kernel.realm import Realm
     from actors.post.local_wire import Wires
     from actors.post.office import LinkReport, Office
-    from transport.address import Address
     from transport.allowed import Allowed
     from transport.keys import KeyPair
 
@@ -54,6 +55,7 @@ class Network:
         self._allowed = allowed
         self._lock = threading.Lock()  # guards `office`; sockets are made while it is held
         self._closed = False
+        realm.resolve = self.resolve
         self.office: Office | None = None
         self.wires: Wires | None = None
 
@@ -91,6 +93,23 @@ class Network:
                 hint="connect to it first: system.connect(address, key=…)",
             )
         return ActorRef(self.office.recipient(address))
+
+    def resolve(self, text: str) -> pykka.ActorRef[Any]:
+        """What an address in a message becomes: a ref, whoever lives there, and if nobody does.
+
+        Raises:
+            AddressError: it is no address.
+        """
+        address = Address.parse(text)
+        realm = self._realm
+        if address.node == realm.name:
+            resident = realm.actors.get(address.actor)
+            return ActorRef(Gone(realm, text)) if resident is None else resident.ref
+        if self._remote is not None:
+            return self._remote.ref(address)
+        if self.office is None:
+            return ActorRef(Gone(realm, text))
+        return ActorRef(self.office.box(address))
 
     def links(self) -> tuple[LinkReport, ...]:
         """See `ActorSystem.links`."""

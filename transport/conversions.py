@@ -29,6 +29,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from transport.limits import CROWD, NUMBER_CROWD
+from transport.references import address_of, referent
 
 __all__ = [
     "PLAIN",
@@ -192,6 +193,11 @@ _SCALARS: Final[Mapping[type, Conversion]] = {
         CROWD,
     ),
 }
+
+
+def reference_conversion() -> Conversion:
+    """How a reference to an actor is written: as its address."""
+    return Conversion(address_of, referent, 0, _TEXT)
 
 
 def scalar_conversion(of_type: type) -> Conversion:

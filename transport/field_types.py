@@ -10,6 +10,7 @@ The declared set:
 - `tuple[T, ...]`, `tuple[A, B]`, `frozenset[T]`, `FrozenMap[K, V]` of allowed types, where K has
   one JSON text per key: str, bytes, int, bool, UUID, Decimal, a date or time, and an Enum or
   Literal of str;
+- references to actors (`ActorRef`), which travel as addresses;
 - message classes, other than `Message` itself, which could be anything;
 - unions whose members differ on the wire (null, bool, number, text, list, map), and unions of
   messages with a discriminator; Optional, Annotated, NewType and type aliases of all these.
@@ -50,6 +51,7 @@ from typing_extensions import TypeAliasType
 
 from transport.errors import MessageTypeError
 from transport.frozen_map import FrozenMap
+from transport.references import Reference
 
 __all__ = ["FieldTypes", "class_text", "substituted", "type_text"]
 
@@ -187,6 +189,8 @@ class FieldTypes:
             if issubclass(annotation, self._message_base):
                 self._check_message(annotation)
                 return
+            if issubclass(annotation, Reference):
+                return
         raise self._not_allowed(annotation)
 
     def _check_enum(self, enum: type[Enum]) -> None:
@@ -231,6 +235,8 @@ class FieldTypes:
             key, value = arguments
             self._check_key(key)
             self.check(value)
+        elif isinstance(origin, type) and issubclass(origin, Reference):
+            pass  # the class of its actor is for mypy
         else:
             raise self._not_allowed(annotation)
 
@@ -295,7 +301,10 @@ class FieldTypes:
             ]
         if self._is_message(bare):
             return [("map", bare)]
-        return [(_WIRE_KINDS[origin or bare], bare)]
+        kind = origin or bare
+        if isinstance(kind, type) and issubclass(kind, Reference):
+            return [("text", bare)]
+        return [(_WIRE_KINDS[kind], bare)]
 
     def _is_message(self, value_type: object) -> bool:
         return isinstance(value_type, type) and issubclass(value_type, self._message_base)

@@ -37,6 +37,7 @@ from transport.conversions import (
     enum_conversion,
     integer_conversion,
     literal_conversion,
+    reference_conversion,
     scalar_conversion,
 )
 from transport.errors import InvalidMessage, NotPortable, TransportError
@@ -44,6 +45,7 @@ from transport.field_types import _bare, class_text, type_text
 from transport.frozen_map import FrozenMap
 from transport.limits import CROWD, DEPTH_LIMIT
 from transport.message import Message, Request
+from transport.references import Reference
 
 __all__ = ["Layout", "ReplyLayout", "conversion_of", "layout_of", "not_as_declared"]
 
@@ -268,6 +270,9 @@ def conversion_of(annotation: object, *, wide: bool) -> Conversion:
         return _union(annotation, wide=wide)
     if origin is Literal:
         return literal_conversion(arguments, wide=wide)
+    kind = origin or bare
+    if isinstance(kind, type) and issubclass(kind, Reference):
+        return reference_conversion()
     if origin is not None:
         parts = [conversion_of(a, wide=wide) for a in arguments if a is not Ellipsis]
         if origin is tuple:

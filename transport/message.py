@@ -44,17 +44,20 @@ from pydantic_core import CoreSchema, PydanticUndefined, core_schema
 from transport.errors import MessageTypeError, TagInUse
 from transport.field_types import FieldTypes, class_text, substituted
 from transport.frozen_map import FrozenMap
+from transport.references import Reference, resolving
 from transport.size import BASE_SIZE, local_size, sizer_of
 
 __all__ = [
     "FrozenMap",
     "Message",
     "MessageTypeError",
+    "Reference",
     "Request",
     "TagInUse",
     "find_message",
     "is_current",
     "local_size",
+    "resolving",
 ]
 
 TAG_CHARACTERS: Final = 255

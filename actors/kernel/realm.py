@@ -60,6 +60,7 @@ class Realm:
         self.letters = DeadLetters()
         self.actors: dict[str, Resident] = {}  # the living by path, in start order
         self.make_cell: Callable[..., Cell] | None = None  # instead of `Cell`
+        self.resolve: Callable[[str], object] = self._unresolved  # addresses in messages to refs
         self.parked: Callable[[], int] = lambda: 0  # messages that came from elsewhere and wait
         self._born = FORKS.generation
         self.closing = False  # no actor without a parent starts any more
@@ -103,6 +104,9 @@ class Realm:
                 path = base + str(next(self._numbers[kind.__name__]))
             if path not in self.actors:  # somebody may have been named like that
                 return path
+
+    def _unresolved(self, text: str) -> object:
+        raise ValueError(f"system {self.name!r} knows no way to {text}")
 
     def enter(self, path: str, resident: Resident) -> None:
         """Take a path for an actor.

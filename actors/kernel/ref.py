@@ -21,7 +21,7 @@ from actors.kernel.errors import (
 from actors.kernel.future import Reply, ThreadReply
 from actors.kernel.waiting import put_when_room, put_with_room, within
 from actors.kernel.waits import Holder, note
-from transport.message import Request
+from transport.message import Reference, Request
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
@@ -61,8 +61,8 @@ class Stopped:
         return self._cell.sealed
 
 
-class ActorRef(pykka.ActorRef[A]):
-    """A reference to an actor on an event loop; may be passed around, kept and compared."""
+class ActorRef(pykka.ActorRef[A], Reference):
+    """A reference to an actor: passed around, kept, compared, and sent as a field of messages."""
 
     __slots__ = ("_cell",)
 

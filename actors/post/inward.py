@@ -35,7 +35,7 @@ from transport.codec import (
 )
 from transport.envelope import Envelope, Kind
 from transport.errors import RemoteProtocolError, TransportError
-from transport.message import Message, Request
+from transport.message import Message, Request, resolving
 
 if TYPE_CHECKING:
     from actors.post.line import Line
@@ -149,17 +149,18 @@ class Inward:
         Raises:
             RemoteProtocolError, Violation: the peer broke a rule; those before were handed over.
         """
-        for row in rows:
-            envelope = unpack_envelope(row)
-            kind = envelope.kind
-            if kind <= Kind.ASK:
-                self._mail(envelope)
-            elif kind is Kind.WATCH:
-                self._watch(envelope)
-            elif kind is Kind.STOP:
-                self._stop(envelope)
-            else:
-                self._answered(envelope)
+        with resolving(self._line.branch.office.realm.resolve):
+            for row in rows:
+                envelope = unpack_envelope(row)
+                kind = envelope.kind
+                if kind <= Kind.ASK:
+                    self._mail(envelope)
+                elif kind is Kind.WATCH:
+                    self._watch(envelope)
+                elif kind is Kind.STOP:
+                    self._stop(envelope)
+                else:
+                    self._answered(envelope)
 
     # -- messages ---------------------------------------------------------------------------
 

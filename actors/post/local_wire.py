@@ -29,7 +29,7 @@ from transport.codec import decode_local, decode_reply, encode_local, encode_rep
 from transport.endpoint import end_context, new_context
 from transport.errors import TooBigForWire
 from transport.loopback import Loopback
-from transport.message import Message, Request, local_size
+from transport.message import Message, Request, local_size, resolving
 
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
@@ -135,7 +135,9 @@ class WiredReply:
 
     def _arrived(self, payload: bytes) -> None:
         self._cell.wires.crossed.bump()
-        self._reply.resolve(decode_reply(self._request, payload), None)
+        with resolving(self._cell.realm.resolve):
+            value = decode_reply(self._request, payload)
+        self._reply.resolve(value, None)
 
 
 class WiredCell(Cell):
@@ -197,7 +199,8 @@ class WiredCell(Cell):
         extra: int,
         payload: bytes,
     ) -> None:
-        message = decode_local(kind, payload)
+        with resolving(self.realm.resolve):
+            message = decode_local(kind, payload)
         self.wires.crossed.bump()
         try:
             super().put(message, wired, deadline)

@@ -266,6 +266,10 @@ class Office:
             UnknownAddress: no connection to its node was ever made.
         """
         self._known(address.node, str(address))
+        return self.box(address)
+
+    def box(self, address: Address) -> RemoteBox:
+        """The same, connected or not: it says so when it is used."""
         text = str(address)
         with self._lock:
             box = self._boxes.get(text)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorSystem, Down, Message, Request
+from actors import Actor, ActorSystem, Down, Message, Request, handles
 from actors.kernel.errors import (
     ActorDead,
     ActorFailed,
@@ -23,6 +23,7 @@ from actors.kernel.errors import (
     UnknownAddress,
     WouldBlock,
 )
+from actors.kernel.ref import ActorRef
 from actors.post.faults import RemoteError
 from tests.post.nodes import (
     PATIENCE_S,
@@ -432,3 +433,56 @@ def test_unknown_declared_errors_keep_their_text(worker: Any) -> None:
 
     assert str(error) == "no tickets"
     assert (error.address, error.code, error.type) == ("mob://a/b", "declared", "shop:SoldOut")
+
+
+# -- refs in messages ---------------------------------------------------------------------------
+
+
+class Introduce(Request[str], tag="test.post.introduce"):
+    to: ActorRef[Any]
+
+
+class GetRef(Request[ActorRef[Any]], tag="test.post.get_ref"):
+    pass
+
+
+class Guest(Actor):
+    @handles
+    async def meet(self, message: Introduce) -> str:
+        return f"{message.to.address} has {await message.to.request(Total())}"
+
+    @handles
+    def who(self, message: GetRef) -> ActorRef[Any]:
+        return self.actor_ref
+
+
+def test_a_ref_in_a_message_reaches_the_same_actor_from_the_other_side(
+    pair: tuple[ActorSystem, ActorSystem],
+) -> None:
+    server, client = pair
+    server.start(Guest, name="guest")
+    mine = client.start(Worker, name="mine")
+    mine.tell(Add(n=3))
+    guest: Any = client.ref("mob://server/guest")
+
+    assert guest.ask(Introduce(to=mine), timeout=PATIENCE_S) == "mob://client/mine has 3"
+
+
+def test_a_ref_that_comes_home_is_the_local_one(pair: tuple[ActorSystem, ActorSystem]) -> None:
+    server, client = pair
+    local = server.start(Guest, name="guest")
+    guest: Any = client.ref("mob://server/guest")
+
+    assert guest.ask(GetRef(), timeout=PATIENCE_S) == guest
+    assert local.ask(GetRef()) == local
+
+
+def test_a_ref_of_an_actor_that_has_ended_says_so(pair: tuple[ActorSystem, ActorSystem]) -> None:
+    server, client = pair
+    server.start(Guest, name="guest")
+    gone = server.start(Worker, name="gone")
+    gone.stop()
+    guest: Any = client.ref("mob://server/guest")
+
+    with pytest.raises(ActorFailed, match="mob://server/gone has stopped"):
+        guest.ask(Introduce(to=gone), timeout=PATIENCE_S)
