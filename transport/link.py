@@ -424,14 +424,14 @@ class Link(Generic[T]):
         self.session.pause()
 
     def _dismiss(self, connection: Connection, code: str, text: str) -> None:
-        self._out.append((connection, Bye(code, text)))
+        self._out.append((connection, Bye(str(code), text)))  # a plain str for the codec
         self._events.append(Hangup(connection))
 
     def _end(self, code: str, text: str, *, by_peer: bool = False) -> None:
         self._state = step_link(self._state, LinkInput.ENDED)
         if self._connection is not None:
             if not by_peer:
-                self._out.append((self._connection, Bye(code, text)))
+                self._out.append((self._connection, Bye(str(code), text)))
             self._events.append(Hangup(self._connection))
             self._connection = None
         lost = self.session.end()

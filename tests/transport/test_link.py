@@ -399,6 +399,16 @@ def test_a_gap_ends_the_connection_and_not_the_session() -> None:
     assert (link.state, link.session.name) == (LinkState.CUT, ONE)
 
 
+def test_the_code_of_a_bye_is_plain_text_for_whoever_packs_it() -> None:
+    refused, ended = ready(), ready()
+
+    refused.receive("first", Batch(2, 0, (b"x",)), 0.1)
+    ended.close()
+
+    byes = [link.parcels(0.1)[0][1] for link in (refused, ended)]
+    assert [type(bye.code) for bye in byes if isinstance(bye, Bye)] == [str, str]
+
+
 def test_a_beat_that_shows_a_lost_tail_is_a_gap() -> None:
     link = ready()
 

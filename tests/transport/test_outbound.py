@@ -187,6 +187,17 @@ def test_the_window_of_the_peer_may_be_filled_exactly() -> None:
     assert [batch.first for batch in sender.batches(0)] == [3]
 
 
+def test_a_row_that_fits_exactly_into_what_is_left_of_the_window_leaves() -> None:
+    sender: Outbound[int] = Outbound(WIDE)
+    sender.allow((10, 400_000))
+    sender.offer(b"x" * 200_000, 0)
+    sender.batches(0)
+    sender.offer(b"x" * 200_000, 1)
+
+    assert sender.waiting
+    assert [batch.first for batch in sender.batches(0)] == [2]
+
+
 @given(st.lists(st.integers(0, 300_000), min_size=1, max_size=40), st.integers(1, 12))
 def test_every_row_leaves_once_in_order_in_batches_below_the_limit(
     sizes: list[int], window: int
