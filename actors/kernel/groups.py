@@ -80,8 +80,6 @@ class RestartGroup:
     def _start_next(self) -> None:
         if not self._members:
             self._parent.group = None
-            if self._alarm is not None:
-                self._alarm.cancel()
             return
         child = self._members[0]
         up = self._answer(self._started)
@@ -90,7 +88,7 @@ class RestartGroup:
 
     def _started(self) -> None:
         self._members.pop(0)
-        self._round += 1
+        self._round += 1  # the alarm of this one is late from now on
         self._start_next()
 
     def _too_slow(self) -> None:

@@ -86,14 +86,9 @@ class ChildSpec(Generic[A]):
             )
 
     def _refuse_word(self) -> NoReturn:
-        for name, words in (
-            ("restart", RESTARTS),
-            ("strategy", STRATEGIES),
-            ("exhausted", EXHAUSTIONS),
-        ):
-            value = getattr(self, name)
-            if value not in words:
-                break
+        known = {"restart": RESTARTS, "strategy": STRATEGIES, "exhausted": EXHAUSTIONS}
+        name = next(name for name, words in known.items() if getattr(self, name) not in words)
+        value, words = getattr(self, name), known[name]
         near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.0)[0]
         raise ValueError(f"{name}={value!r} is not known; did you mean {near!r}?")
 

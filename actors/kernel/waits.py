@@ -15,7 +15,7 @@ returns the answer of another ask, a task that outlives the handler that began i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 from actors.kernel.errors import AskCycle
@@ -77,28 +77,22 @@ def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
 
 def reaches(start: Box, goals: Collection[str]) -> tuple[str, ...] | None:
     """Addresses from `start`, along who waits for whom, to one of `goals`; None: no way."""
-    ways: list[tuple[Box, tuple[str, ...]]] = [(start, (start.address,))]
-    seen = {id(start)}
-    for box, path in ways:
-        for target in _waits_for(box):
-            if target.address in goals:
-                return (*path, target.address)
-            if id(target) not in seen:
-                seen.add(id(target))
-                ways.append((target, (*path, target.address)))
-    return None
+    return _walk(start, lambda box: box.address in goals)
 
 
 def _way(start: Box, goal: Box) -> tuple[str, ...] | None:
-    """Addresses from `start` to `goal` along the edges; None when there is no way."""
     if start is goal:
         return (goal.address,)
+    return _walk(start, lambda box: box is goal)
+
+
+def _walk(start: Box, is_goal: Callable[[Box], bool]) -> tuple[str, ...] | None:
     ways: list[tuple[Box, tuple[str, ...]]] = [(start, (start.address,))]
     seen = {id(start)}
     for box, path in ways:  # grows while it is walked: breadth first, so the path is a short one
         for target in _waits_for(box):
-            if target is goal:
-                return (*path, goal.address)
+            if is_goal(target):
+                return (*path, target.address)
             if id(target) not in seen:
                 seen.add(id(target))
                 ways.append((target, (*path, target.address)))

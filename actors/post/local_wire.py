@@ -143,12 +143,13 @@ class WiredReply:
 class WiredCell(Cell):
     """A cell whose typed mail comes through its loop's wire."""
 
-    __slots__ = ("_coming", "_coming_bytes", "_lock", "wires")
+    __slots__ = ("_coming", "_coming_bytes", "_coming_downs", "_lock", "wires")
 
     wires: Wires
     _lock: threading.Lock
     _coming: int
     _coming_bytes: int
+    _coming_downs: int  # exempt from the bound
 
     def put(
         self, message: object, reply: Answerable | None = None, deadline: float | None = None
@@ -234,7 +235,7 @@ class WiredCell(Cell):
         self.bump()
         down = Down(address=address, reason=reason, error=error)
         with self._lock:
-            self._coming += 1
+            self._coming_downs += 1
         self.wires.encoded.bump()
         lost = partial(self.lost, down, None)
         self.wires.send(self.dispatcher, encode_local(down), self._down_arrived, lost)
@@ -243,7 +244,7 @@ class WiredCell(Cell):
         self.wires.crossed.bump()
         self.put_unbounded(decode_local(Down, payload))
         with self._lock:
-            self._coming -= 1
+            self._coming_downs -= 1
 
     def end(self, reply: Answerable, *, drain: bool) -> None:
         """Stop it; a stop that drains keeps its place behind what was told before."""
@@ -259,7 +260,7 @@ class WiredCell(Cell):
 
     def in_flight(self) -> int:
         """Messages on their way, queued or being handled."""
-        return super().in_flight() + self._coming
+        return super().in_flight() + self._coming + self._coming_downs
 
 
 def wired_cells(wires: Wires) -> Callable[..., Cell]:
@@ -269,7 +270,7 @@ def wired_cells(wires: Wires) -> Callable[..., Cell]:
         cell = WiredCell(*args, **kwargs)
         cell.wires = wires
         cell._lock = threading.Lock()  # leaf; guards `_coming`
-        cell._coming = cell._coming_bytes = 0
+        cell._coming = cell._coming_bytes = cell._coming_downs = 0
         return cell
 
     return make

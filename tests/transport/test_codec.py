@@ -14,7 +14,14 @@ from pydantic import Field, create_model, field_validator
 
 from tests.transport.message_strategies import exact, messages, replies
 from transport import FrozenMap, Message, Request
-from transport.codec import decode_message, decode_reply, encode_message, encode_reply
+from transport.codec import (
+    decode_local,
+    decode_message,
+    decode_reply,
+    encode_local,
+    encode_message,
+    encode_reply,
+)
 from transport.errors import (
     InvalidMessage,
     NotPortable,
@@ -447,3 +454,18 @@ def test_a_reply_of_another_type_is_refused_on_arrival() -> None:
         decode_reply(Total, packed("five"))
     with pytest.raises(InvalidMessage, match=r"codec.base is not an array of 1 fields"):
         decode_reply(Latest, packed([]))
+
+
+class OnlyHere(Message):
+    n: int
+    big: int = 0
+
+
+OnlyHere.wire_portable = False  # as a class of __main__ without a tag
+
+
+def test_a_wire_inside_the_process_needs_no_tag() -> None:
+    for message in (OnlyHere(n=1), OnlyHere(n=2, big=2**70)):
+        assert decode_local(OnlyHere, encode_local(message)) == message
+    with pytest.raises(NotPortable):
+        encode_message(OnlyHere(n=1))
