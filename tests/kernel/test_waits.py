@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from actors.kernel.errors import AskCycle
-from actors.kernel.waits import Holder, note, reaches
+from actors.kernel.waits import Asked, Box, Holder, note, reaches
 
 
 @dataclass(eq=False)
 class Answer:
     done: bool = False
-    target: Node | None = None
+    target: Box | None = None
     asker: Holder | None = None
 
 
@@ -107,4 +107,5 @@ def test_many_answers_that_came_are_forgotten() -> None:
 
     assert a.keeper is not None
     assert len(a.keeper.asked) == 2
-    assert a.keeper.asked[0] is first
+    kept: list[Asked] = a.keeper.asked
+    assert kept[0] == first

@@ -69,7 +69,7 @@ def test_nobody_reads_them_outside_a_system() -> None:
 
 
 def test_an_actor_without_an_address_does_not_leave() -> None:
-    with pytest.raises(NotPortable, match="Subscribe.who"):
+    with pytest.raises(NotPortable, match=r"Subscribe\.who"):
         encode_message(Subscribe(who=Ref("urn:uuid:1")))
 
 
