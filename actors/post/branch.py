@@ -94,6 +94,8 @@ class Branch:
     def dial(self, address: str, role: Client | Local, peer: Peer, node: str | None) -> Line:
         """Connect to somebody, and again whenever the connection ends, until `close`."""
         line = self.lines.get(node) if node is not None else None
+        if line is None and node is None and (same := self.destination(address)) is not None:
+            line = same.line
         if line is None:
             line = Line(self, node)
             if node is not None:
@@ -152,7 +154,7 @@ class Branch:
 
     def _greet(self, connection: Connection, hello: Hello) -> None:
         self.office.check_name(hello.node, connection)
-        line = self.lines.get(hello.node)
+        line = self.lines.get(hello.node) or self._unnamed(connection.key)
         if line is None:
             if len(self.lines) >= LINES:
                 raise Violation(f"{LINES} peers are connected already")
@@ -162,6 +164,17 @@ class Branch:
         if line.link.state in (LinkState.READY, LinkState.SILENT):
             self.lines.setdefault(hello.node, line)
             line.connection = connection
+
+    def _unnamed(self, key: str) -> Line | None:
+        """The line to a key that is dialled and has not said its name: the two dial each other."""
+        if not key:
+            return None
+        found = (
+            each.line
+            for each in self._destinations.values()
+            if not each.line.node and isinstance(each.role, Client) and each.role.server_key == key
+        )
+        return next(found, None)
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -194,9 +207,15 @@ class Branch:
             self._redial(line)
 
     def ready(self, line: Line, event: Ready) -> None:
-        """Hellos are exchanged."""
-        self.lines[line.node] = line
+        """Hellos are exchanged.
+
+        Raises:
+            Violation: who was dialled has the name of a node with another key.
+        """
         destination = self._destinations.get(line)
+        if destination is not None and line.connection is not None:
+            self.office.check_name(line.node, line.connection)
+        self.lines[line.node] = line
         if destination is not None:
             destination.pause_s = FIRST_REDIAL_S
         self.office.ready(self, line, event, destination)

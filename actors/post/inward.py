@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from actors.kernel.cell import Cell
 from actors.kernel.errors import (
@@ -51,7 +51,7 @@ class Violation(Exception):
 class RemoteReply:
     """Where the answer to a peer's ask goes; any thread, once."""
 
-    __slots__ = ("_done", "_line", "_number", "_request", "chain")
+    __slots__ = ("_done", "_era", "_line", "_number", "_request", "chain")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class RemoteReply:
         chain: tuple[str, ...] = (),
     ) -> None:
         self._line = line
+        self._era = line.era
         self._number = number
         self._request = request
         self._done = False
@@ -90,7 +91,7 @@ class RemoteReply:
         if row is None:
             assert error is not None  # else there is a row
             row = _error_row(self._number, error)
-        self._line.answer(row)
+        self._line.answer(row, self._era)
         return None
 
 
@@ -102,10 +103,11 @@ def _error_row(number: int, error: BaseException) -> bytes:
 class Watcher:
     """Somebody over there watches an actor here."""
 
-    __slots__ = ("_line", "_number")
+    __slots__ = ("_era", "_line", "_number")
 
     def __init__(self, line: Line, number: int) -> None:
         self._line = line
+        self._era = line.era
         self._number = number
 
     def put_down(self, address: str, reason: DownReason, error: str | None) -> None:
@@ -121,8 +123,14 @@ class Watcher:
                     version=down.wire_version,
                     payload=encode_message(down),
                 )
-            )
+            ),
+            self._era,
         )
+
+
+# The message, who waits for its answer, until when it is worth handling, who wants to know that it
+# is in the mailbox, bytes.
+Mail: TypeAlias = tuple[Message, RemoteReply | None, float | None, RemoteReply | None, int]
 
 
 class _Parked:
@@ -131,7 +139,7 @@ class _Parked:
     __slots__ = ("mail", "wake")
 
     def __init__(self, wake: Callable[[], object]) -> None:
-        self.mail: deque[tuple[Message, RemoteReply | None, float | None, int, int]] = deque()
+        self.mail: deque[Mail] = deque()
         self.wake = wake
 
 
@@ -192,16 +200,16 @@ class Inward:
         deadline = None
         if envelope.left_ms >= 0:
             deadline = realm.scheduler.clock.monotonic() + envelope.left_ms / 1000
-        size = len(envelope.payload)
-        mail = (message, reply, deadline, envelope.id, size)
+        confirm = None
+        if envelope.kind is Kind.SEND:
+            confirm = RemoteReply(self._line, envelope.id, None)
+        mail = (message, reply, deadline, confirm, len(envelope.payload))
         if envelope.target in self._parked or not self._put(envelope.target, mail):
             self._park(envelope, mail)
 
-    def _put(
-        self, target: str, mail: tuple[Message, RemoteReply | None, float | None, int, int]
-    ) -> bool:
+    def _put(self, target: str, mail: Mail) -> bool:
         """Put one message into its mailbox; False if that is full."""
-        message, reply, deadline, number, _ = mail
+        message, reply, deadline, confirm, _ = mail
         realm = self._line.branch.office.realm
         resident = realm.actors.get(target)
         try:
@@ -219,8 +227,8 @@ class Inward:
                 reply.resolve(None, error)
                 return True
             realm.dead(realm.address(target), "dead", message)
-        if number and reply is None:  # a SEND: it is in the mailbox, or a dead letter
-            self._line.answer(pack_envelope(Envelope(Kind.REPLY, number, "")))
+        if confirm is not None:  # it is in the mailbox, or a dead letter
+            confirm.resolve(None, None)
         return True
 
     def _circle(
@@ -253,7 +261,7 @@ class Inward:
     def _park(
         self,
         envelope: Envelope,
-        mail: tuple[Message, RemoteReply | None, float | None, int, int],
+        mail: Mail,
     ) -> None:
         message, reply, _, _, size = mail
         target = envelope.target

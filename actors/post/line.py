@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from actors.kernel.errors import Ambiguous, WouldBlock
 from actors.kernel.logs import logger_for
 from actors.post.inward import Inward
+from actors.post.tokens import Asked, Watch
 from transport.codec import pack_parcel
 from transport.errors import WouldBlock as NoCredit
 from transport.events import (
@@ -38,13 +40,16 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle
 
     from actors.post.branch import Branch
-    from actors.post.tokens import Asked, Token
+    from actors.post.tokens import Token
     from transport.endpoint import Connection
     from transport.parcels import Parcel
 
 logger = logger_for(__name__)
 
 OUTBOX: Final = 1_024  # envelopes of other threads, beyond what the session takes
+OUTBOX_BYTES: Final = 16 * 1024 * 1024  # of those above 4 KiB; the others come to 4 MiB at most
+SMALL_BYTES: Final = 4_096
+ROW_BYTES: Final = 1024 * 1024  # no envelope is larger
 
 
 class Line:
@@ -61,8 +66,13 @@ class Line:
         self.asked: dict[int, Asked] = {}  # what this side wants an answer to, by number
         self.next_id = itertools.count(1).__next__
         self.peer_progress = 0
+        self.era = 0  # sessions that ended; an answer belongs to the one of its question
         self._outbox: deque[tuple[bytes, Token]] = deque()
-        self._answers: deque[bytes] = deque()  # they have no bound: who asked waits for them
+        self._lock = threading.Lock()  # leaf; guards the next line
+        self._large_bytes = 0  # in the outbox
+        self._answers: deque[tuple[int, bytes]] = (
+            deque()
+        )  # by era; they have no bound: who asked waits for them
         self._waiters: dict[Callable[[], object], None] = {}  # for room, in their order
         self._marked = False  # the loop knows that there is something to take
         self._timer: TimerHandle | None = None
@@ -75,20 +85,33 @@ class Line:
         Raises:
             WouldBlock: too much waits already.
         """
-        if len(self._outbox) >= OUTBOX:
+        waiting, size = len(self._outbox), len(row)
+        if waiting >= OUTBOX:
             raise WouldBlock(address, OUTBOX)
+        if size > SMALL_BYTES:
+            with self._lock:
+                if self._large_bytes + size > OUTBOX_BYTES:
+                    raise WouldBlock(address, waiting)
+                self._large_bytes += size
         self._outbox.append((row, token))
         self._mark()
 
-    def answer(self, row: bytes) -> None:
-        """Have an answer sent; dropped when the peer is gone, for its asker knows then."""
-        self._answers.append(row)
+    def answer(self, row: bytes, era: int | None = None) -> None:
+        """Have an answer sent; dropped when its session has ended, for its asker knows then.
+
+        Another process of that node gives the same numbers to other questions.
+
+        Args:
+            row: The packed envelope.
+            era: `era` when the question came; None: now, on the loop.
+        """
+        self._answers.append((self.era if era is None else era, row))
         self._mark()
 
     def when_room(self, wake: Callable[[], object]) -> None:
         """Call `wake` when `post` may succeed again."""
         self._waiters[wake] = None
-        if len(self._outbox) < OUTBOX:
+        if len(self._outbox) < OUTBOX and self._large_bytes <= OUTBOX_BYTES - ROW_BYTES:
             wake()
 
     def forget_room(self, wake: Callable[[], object]) -> None:
@@ -109,18 +132,31 @@ class Line:
         answers, outbox = self._answers, self._outbox
         try:
             while answers:
-                offer(answers[0], None)
+                era, row = answers[0]
+                if era == self.era:
+                    offer(row, None)
                 answers.popleft()
             while outbox:
-                offer(*outbox[0])
-                outbox.popleft()
+                row, token = outbox[0]
+                offer(row, token)
+                self._taken()
+                if isinstance(token, Asked):
+                    token.offered = True
         except NoCredit:
             pass  # `Room` comes
-        if self._waiters and 2 * len(outbox) <= OUTBOX:
+        if self._waiters and 2 * len(outbox) <= OUTBOX and 2 * self._large_bytes <= OUTBOX_BYTES:
             for wake in tuple(self._waiters):
                 if self._waiters.pop(wake, wake) is None:
                     wake()
         self.turn()
+
+    def _taken(self) -> Token:
+        """Take the first out of the outbox."""
+        row, token = self._outbox.popleft()
+        if len(row) > SMALL_BYTES:
+            with self._lock:
+                self._large_bytes -= len(row)
+        return token
 
     def dialled(self, connection: Connection) -> None:
         """This side made a connection."""
@@ -221,6 +257,7 @@ class Line:
 
     def _lost(self, event: SessionLost[Token]) -> None:
         """The session died: whose envelopes may have arrived, or not, is told so."""
+        self.era += 1
         why = f"the session with node {self.node} ended ({event.cause.value})"
         for token in event.tokens:
             if token is not None:
@@ -228,19 +265,29 @@ class Line:
         self.gone(why)
 
     def gone(self, why: str) -> None:
-        """Nobody answers any more what was asked; what still waits was never sent."""
-        asked, self.asked = self.asked, {}
-        for each in asked.values():
+        """Nobody answers any more what was asked; what still waits was never sent.
+
+        Questions that wait are sent in the next session. A watch ends now: its actor cannot be
+        reached.
+        """
+        for number, each in tuple(self.asked.items()):
+            if each.offered or isinstance(each, Watch):
+                self._unanswered(number, why)
+
+    def _unanswered(self, number: int, why: str) -> None:
+        each = self.asked.pop(number, None)
+        if each is not None:
             each.failed(Ambiguous(each.address, each.what, why))
 
     def abandon(self, why: str) -> None:
         """The office closes: what waits will never leave."""
         while self._outbox:
-            _, token = self._outbox.popleft()
+            token = self._taken()
             if token is not None:
                 token.lost(self, why)
         self._answers.clear()
-        self.gone(why)
+        for number in tuple(self.asked):
+            self._unanswered(number, why)
         if self._timer is not None:
             self._timer.cancel()
         for wake in tuple(self._waiters):

@@ -182,6 +182,8 @@ class Office:
     def connect(self, address: str, *, key: str | None, timeout: float) -> str:
         """Connect to a node and wait until both channels are ready; returns its name.
 
+        It is no other connection when there is one already, whoever made it.
+
         The connection is kept: it is made again whenever it ends, until the system shuts down.
 
         Raises:
@@ -203,11 +205,22 @@ class Office:
         waiting: ThreadReply[str] = ThreadReply(self.realm.scheduler, address)
         with self._lock:
             waiting = self._waiting.setdefault(address, waiting)
-        line = self._on(self.control, lambda: self.control.dial(address, role, peer, None))
+            # A node that connected to this one is no stranger when it is dialled, too.
+            node = next((node for node, its in self._pinned.items() if key and its == key), None)
+        kept = self.control.destination(address) is not None
+        line = self._on(self.control, lambda: self.control.dial(address, role, peer, node))
+        if line.node and all(self._is_ready(each, line.node) for each in self.branches):
+            waiting.resolve(line.node, None)
         try:
             return waiting.get(timeout=timeout)
         except AskTimeout:
+            if kept:  # by an earlier call
+                raise
             self._on(self.control, lambda: self.control.give_up(line))
+            # The control channel may have been ready, so that data was dialled, too.
+            data = self.data.lines.get(line.node)
+            if data is not None and self.control.lines.get(line.node) is line:
+                self._on(self.data, partial(self.data.give_up, data))
             raise
         finally:
             with self._lock:

@@ -130,10 +130,11 @@ class RemoteBox:
             if self._told - self._confirmed >= WINDOW:
                 raise WouldBlock(self.address, WINDOW)
             kind, number = Kind.TELL, 0
-            token: Token = Told(self.address, message)
+            token: Token
+            token = told = Told(self.address, message)
             if not (self._told + 1) % CONFIRM:
                 kind, number = Kind.SEND, line.next_id()
-                token = line.asked[number] = Confirmation(number, self, self._told + 1)
+                token = line.asked[number] = Confirmation(number, self, self._told + 1, told)
             row = pack_envelope(
                 Envelope(
                     kind,

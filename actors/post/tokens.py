@@ -37,14 +37,19 @@ class Told:
 
 
 class Asked(abc.ABC):
-    """Something that is answered, by its number."""
+    """Something that is answered, by its number.
 
-    __slots__ = ("address", "id", "what")
+    Attributes:
+        offered: The session took it; before, it waits here and may still be sent to the next one.
+    """
+
+    __slots__ = ("address", "id", "offered", "what")
 
     def __init__(self, number: int, address: str, what: str) -> None:
         self.id = number
         self.address = address
         self.what = what
+        self.offered = False
 
     @abc.abstractmethod
     def answered(self, envelope: Envelope) -> None:
@@ -94,14 +99,15 @@ class Question(Asked):
 
 
 class Confirmation(Asked):
-    """Says that everything told to a box so far is in its actor's mailbox."""
+    """A message that is told, too; says that all told to a box so far is in its actor's mailbox."""
 
-    __slots__ = ("box", "upto")
+    __slots__ = ("box", "told", "upto")
 
-    def __init__(self, number: int, box: RemoteBox, upto: int) -> None:
+    def __init__(self, number: int, box: RemoteBox, upto: int, told: Told) -> None:
         super().__init__(number, box.address, "a message")
         self.box = box
         self.upto = upto
+        self.told = told
 
     def answered(self, envelope: Envelope) -> None:
         """So much is in the mailbox."""
@@ -110,6 +116,10 @@ class Confirmation(Asked):
     def failed(self, error: BaseException) -> None:
         """The next ones may be tried."""
         self.box.confirm(self.upto)
+
+    def lost(self, line: Line, why: str) -> None:
+        self.told.lost(line, why)
+        super().lost(line, why)
 
 
 class Watch(Asked):
