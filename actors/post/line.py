@@ -70,9 +70,8 @@ class Line:
         self._outbox: deque[tuple[bytes, Token]] = deque()
         self._lock = threading.Lock()  # leaf; guards the next line
         self._large_bytes = 0  # in the outbox
-        self._answers: deque[tuple[int, bytes]] = (
-            deque()
-        )  # by era; they have no bound: who asked waits for them
+        # By era. They have no bound: who asked waits for them.
+        self._answers: deque[tuple[int, bytes]] = deque()
         self._waiters: dict[Callable[[], object], None] = {}  # for room, in their order
         self._marked = False  # the loop knows that there is something to take
         self._timer: TimerHandle | None = None

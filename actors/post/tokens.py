@@ -118,6 +118,7 @@ class Confirmation(Asked):
         self.box.confirm(self.upto)
 
     def lost(self, line: Line, why: str) -> None:
+        """The message may be lost, and nobody will say so."""
         self.told.lost(line, why)
         super().lost(line, why)
 
