@@ -449,7 +449,7 @@ def test_a_server_has_every_limit_and_no_way_around_the_handler(network: Network
     assert made.getsockopt(zmq.MECHANISM) == zmq.CURVE
     assert options(made, zmq.LINGER, zmq.SNDHWM, zmq.RCVHWM) == [0, 64, 64]
     assert options(made, zmq.HANDSHAKE_IVL, zmq.BACKLOG, zmq.IPV6) == [3000, 128, 0]
-    assert options(made, zmq.HEARTBEAT_IVL, zmq.HEARTBEAT_TIMEOUT) == [1000, 3000]
+    assert options(made, zmq.HEARTBEAT_IVL) == [0]
     assert made.getsockopt(zmq.MAXMSGSIZE) == FRAME_LIMIT_BYTES + 33
     assert made.getsockopt(zmq.TCP_KEEPALIVE) == 1
 

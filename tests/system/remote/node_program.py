@@ -185,7 +185,7 @@ class Program:
         return self._system.listen(address)
 
     def endpoints(self) -> list[str]:
-        return list(self._system._post_office()._endpoints.values())
+        return list(self._system._network._opened()._endpoints.values())
 
     def connect(self, address: str, key: str | None, timeout: float) -> str:
         return self._system.connect(address, key=key, timeout=timeout)
@@ -254,7 +254,7 @@ class Program:
 
     def refusals(self) -> list[list[str]]:
         """Reason and key of those that were turned away, oldest first."""
-        refusals = self._system._post_office().refusals
+        refusals = self._system._network._opened().refusals
         return [[each.reason.value, each.key] for each in refusals.last()]
 
     def memory(self) -> int:
