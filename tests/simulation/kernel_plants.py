@@ -58,7 +58,7 @@ def _old_timer(right: Any) -> Any:
     return cancel_timers
 
 
-def _forgotten_stop(right: Any) -> Any:
+def _coalesced_stop(right: Any) -> Any:
     """Only the first who waits for the end is told."""
 
     def request_stop(self: LifeCycle, reason: Any, *, drain: bool, done: Any = None) -> None:
@@ -193,10 +193,13 @@ KERNEL: Final[Plants] = {
     "old-timer": Plant(
         ("a timer ends with its incarnation",), replacing(Bonds, "cancel_timers", _old_timer)
     ),
-    "forgotten-stop": Plant(
-        ("who asks for an end is told",), replacing(LifeCycle, "request_stop", _forgotten_stop)
+    "coalesced-stop": Plant(
+        ("who asks for an end is told",), replacing(LifeCycle, "request_stop", _coalesced_stop)
     ),
-    "lost-ack": Plant(("who is alive answers", AT_REST), replacing(LifeCycle, "park", _lost_ack)),
+    "lost-ack": Plant(
+        ("who is alive answers", AT_REST, "every ask is answered"),
+        replacing(LifeCycle, "park", _lost_ack),
+    ),
     "oldest-kept": Plant(("the newest is kept",), replacing(Mailbox, "_coalesce", _oldest_kept)),
     "no-cycles": Plant(("every ask is answered", AT_REST), replacing(waits, "_way", _no_cycles)),
     "asks-again": Plant(
