@@ -20,7 +20,7 @@ def system() -> Iterator[ActorSystem]:
 
 @pytest.fixture
 def world() -> Iterator[SimulatedWorld]:
-    with simulated(seed=7) as world:
+    with simulated(seed=7, free_choices=0) as world:
         yield world
 
 

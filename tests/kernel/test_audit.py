@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import logging
-import os
 import random
 import threading
+from collections import Counter as Tallies
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import ActorSystem, ChildSpec, handles
+from actors import Actor, ActorSystem, ChildSpec, Down, Message, handles
 from actors.kernel.counters import Audit, Tally
 from actors.kernel.errors import KernelError
+from actors.kernel.future import Reply
 from actors.kernel.ref import ActorRef
 from actors.kernel.simulation import simulated
 from tests.kernel.cast import (
@@ -31,12 +33,13 @@ from tests.kernel.cast import (
     Hold,
     Leave,
     Note,
+    Parent,
     Peek,
     Sleeper,
     Total,
 )
 
-SCHEDULES = int(os.environ.get("MOB_SCHEDULES", "60"))
+SCHEDULES = 60  # of what one actor may do; tests/simulation has trees of them and more rules
 
 
 @pytest.fixture(autouse=True)
@@ -127,45 +130,158 @@ def test_the_same_seed_gives_the_same_trace_and_audit() -> None:
     assert play(11) == play(11)
 
 
+class Latest(Message, tag="test.latest"):
+    key: int
+    n: int
+
+
+class Watch(Message, tag="test.watch"):
+    address: str
+
+
+class Child(Counter):
+    """Adds, fails, coalesces and waits."""
+
+    @handles(coalesce=lambda message: message.key)
+    def latest(self, message: Latest) -> None:
+        self.total = message.n
+
+    @handles
+    async def hold(self, message: Hold) -> None:
+        await asyncio.sleep(0)
+
+    @handles(control=True)
+    def note(self, message: Note) -> None:
+        self.total += 1
+
+
+class Watcher(Actor):
+    """Counts the `Down`s it gets for those it was told to watch."""
+
+    def __init__(
+        self, refs: dict[str, ActorRef[Any]], watched: Tallies[str], downs: Tallies[str]
+    ) -> None:
+        super().__init__()
+        self.refs = refs
+        self.watched = watched
+        self.downs = downs
+        self.asker: Reply[Any] | None = None
+
+    @handles
+    def begin(self, message: Watch) -> None:
+        self.watched[message.address] += 1
+        self.watch(self.refs[message.address])
+
+    @handles
+    def down(self, message: Down) -> None:
+        self.downs[message.address] += 1
+        if self.asker is not None and not self.watched - self.downs:
+            self.asker.set(0)
+
+    @handles
+    def none_missing(self, message: Total) -> int:
+        """Answered when every watch has its `Down`."""
+        self.asker = self.promise()
+        if not self.watched - self.downs:
+            self.asker.set(0)
+        return self.asker  # type: ignore[return-value]  # an answer that may come later
+
+
+class Stress:
+    """Families on both loops that restart together, watchers, and actors that come and go."""
+
+    def __init__(self, system: ActorSystem) -> None:
+        self.system = system
+        self.refs: dict[str, ActorRef[Any]] = {}
+        self.answers: list[pykka.Future[Any]] = []
+        self.family: list[Any] = []  # refs of Child
+        self.tallies = [(Tallies[str](), Tallies[str]()) for _ in range(2)]
+        self.watchers = [system.start(Watcher, self.refs, *both) for both in self.tallies]
+        for number, strategy in enumerate(("one_for_one", "rest_for_one", "one_for_all")):
+            child = ChildSpec(
+                Child,
+                restart="permanent",
+                strategy=strategy,  # type: ignore[arg-type]  # each of them is one
+                intensity=10**9,
+                backoff_s=0.0,
+                loop="system" if number == 1 else "member",
+            )
+            specs = tuple(dataclasses.replace(child, name=name) for name in "abc")
+            system.start(Parent, specs, name=strategy, wait=True)
+            self.family += (system.ref(f"{strategy}/{name}") for name in "abc")
+
+    def work(self, number: int) -> None:
+        """What one thread does."""
+        chance = random.Random(number)
+        for n in range(1_500):
+            with contextlib.suppress(KernelError):  # full, or gone: the sender was told
+                self._act(chance, n)
+
+    def _act(self, chance: random.Random, n: int) -> None:
+        ref = chance.choice(self.family)
+        kind = chance.random()
+        if n % 100 == 99:
+            self._come_and_go(chance)
+        elif kind < 0.5:
+            ref.tell(Add(), timeout=chance.choice([None, PATIENCE_S]))
+        elif kind < 0.7:
+            ref.tell(Latest(key=n % 3, n=n))
+        elif kind < 0.75:
+            ref.tell(Note(text="x"))
+        elif kind < 0.77:
+            self.answers.append(ref.ask(chance.choice([AskBoom(), Leave()]), block=False))
+        elif kind < 0.78:
+            ref.tell(Boom())
+        else:
+            self.answers.append(ref.ask(chance.choice([Total(), Hold()]), block=False))
+
+    def _come_and_go(self, chance: random.Random) -> None:
+        """Start somebody, tell it something, have it watched, stop it: in any order, and twice."""
+        ref = self.system.start(Child)
+        self.refs[ref.address] = ref
+
+        def stop() -> None:
+            self.answers.append(ref.stop(block=False, drain=chance.random() < 0.5))
+
+        acts = [
+            lambda: ref.tell(Add()),
+            lambda: ref.tell(Latest(key=1, n=1)),
+            lambda: self.watchers[0].tell(Watch(address=ref.address), timeout=PATIENCE_S),
+            lambda: self.watchers[1].tell(Watch(address=ref.address), timeout=PATIENCE_S),
+            stop,
+            stop,
+        ]
+        chance.shuffle(acts)
+        for act in acts:
+            with contextlib.suppress(KernelError):
+                act()
+
+
 def test_eight_threads_lose_no_message() -> None:
     with ActorSystem("stress") as system:
-        member = ChildSpec(Counter, restart="permanent", intensity=10**9, backoff_s=0.0)
-        refs: list[Any] = [system.spawn(member) for _ in range(4)]
-        refs += [system.spawn(dataclasses.replace(member, loop="system"))]
-        answers: list[pykka.Future[Any]] = []
-
-        def work(number: int) -> None:
-            chance = random.Random(number)
-            for n in range(2_000):
-                ref = refs[chance.randrange(len(refs))]
-                try:
-                    if n % 500 == 499:
-                        ref = system.start(Counter)
-                        ref.tell(Add())
-                        ref.stop(block=False)
-                    elif n % 97 == 0:
-                        answers.append(ref.ask(AskBoom(), block=False))
-                    elif n % 7 == 0:
-                        answers.append(ref.ask(Total(), block=False))
-                    else:
-                        ref.tell(Add(), timeout=chance.choice([None, PATIENCE_S]))
-                except KernelError:
-                    pass
-
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+        stress = Stress(system)
+        threads = [threading.Thread(target=stress.work, args=(n,)) for n in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for answer in answers:
+        for answer in stress.answers:
             with contextlib.suppress(KernelError):
                 answer.get(timeout=PATIENCE_S)
+        for watcher in stress.watchers:
+            watcher.ask(Total(), timeout=PATIENCE_S)
         assert system.shutdown()
         audit = system.audit()
 
     assert audit.balanced, audit
     assert audit.in_flight == 0
-    assert audit.sent >= 16_000
+    assert audit.sent >= 12_000
+    assert audit.coalesced > 0
+    assert audit.failed > 0
+    for watched, downs in stress.tallies:
+        assert watched == downs
+        assert watched.total() > 100
+    assert system.actors() == ()
 
 
 def test_no_ask_hangs_when_it_races_with_the_end() -> None:

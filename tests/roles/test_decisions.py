@@ -73,7 +73,7 @@ def test_a_short_decision_is_made_in_line(system: ActorSystem) -> None:
 
 def test_a_large_mob_that_loses_a_member_while_it_plans_is_right_in_the_end() -> None:
     count = IN_LINE + 1
-    idle = {"call": "tests.simulation.schedules:work"}  # nobody is given anything to do
+    idle = {"call": "tests.simulation.mob_cast:work"}  # nobody is given anything to do
     lead = {"name": "lead", "profile": "lead"}
     with stage(
         profiles={"lead": idle, "w": idle},

@@ -346,6 +346,7 @@ def test_a_member_stays_responsive_while_it_rests_between_attempts() -> None:
     with stage(**one("always_fails")) as (mob, world):
         receipt = mob.send("m", "poison")
         world.run_until(lambda: bool(of(InputFailed, mob)), timeout=5)
+        world.run_for(0.05)  # what the ledger has the member learns a little later
 
         view = mob.member("m")
         assert (view.running, view.queued, view.state) == (None, 1, "active")

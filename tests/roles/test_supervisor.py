@@ -676,8 +676,9 @@ def test_members_have_until_the_deadline_to_stop_and_who_did_not_is_not_drained(
 
 def test_spawning_many_is_one_commit_and_one_look_at_the_edges() -> None:
     given = mob(("lead", "lead"), wiring={"orchestrator": "lead", "auto_wire_orchestrator": True})
-    with stage(**given) as (running, _):
+    with stage(**given) as (running, world):
         ledger = running._parts.ledger
+        world.run_for(1.0)
         views = running.spawn_many((f"w-{n}", "worker") for n in range(50))
 
         at = {entry.at_ms for entry in ledger.read() if isinstance(entry.event, MemberSpawned)}

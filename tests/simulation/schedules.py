@@ -1,20 +1,19 @@
 """Random schedules of a whole mob in the seeded world, and what must hold after each.
 
-    python -m tests.simulation.schedules SEED [COUNT]      run it (them), print what was found
+    python -m tests.simulation.schedules SEED [COUNT] [--keep 0,3,7] [--choices 12]
 
 A seed decides everything: what the operator does, what the members do in their turns, and in
-which order the world serves them. Nothing here sleeps or looks at a real clock.
+which order the world serves them. Every operation draws from a stream of its own, so some of them
+can be left out and the others stay what they are. Nothing here sleeps or looks at a real clock.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -23,7 +22,6 @@ from typing import Any, Final
 from actors import launching
 from actors.domain.bodies import pack
 from actors.domain.definition import MobDefinition
-from actors.domain.definition_file import definition_from
 from actors.domain.errors import MobError
 from actors.domain.events import (
     Entry,
@@ -40,150 +38,34 @@ from actors.domain.inbox import TurnInput
 from actors.domain.planning import plan
 from actors.domain.reports import Receipt
 from actors.domain.roster import Roster
-from actors.executors.context import TurnContext
 from actors.kernel.future import ThreadReply
 from actors.kernel.lifecycle import State
-from actors.kernel.simulation import SimulatedWorld
-from actors.launching import Casting
+from actors.kernel.simulation import SimulatedWorld, SimulationStuck
 from actors.mob import Mob
-from actors.roles.messages import (
-    Die,
-    Reconcile,
-    Retire,
-    Route,
-    Spawn,
-    Unwire,
-    Wire,
-)
+from actors.roles.messages import Die, Reconcile, Retire, Route, Spawn, Unwire, Wire
+from tests.simulation import campaign
+from tests.simulation.campaign import Broken, Case, Outcome
+from tests.simulation.mob_cast import DEFINITION, NAMES, Journal, Stage
 from transport.message import Message
 
-DEFINITION = definition_from(
-    {
-        "id": "schedule",
-        "profiles": {
-            "lead": {"call": "tests.simulation.schedules:work"},
-            "worker": {
-                "call": "tests.simulation.schedules:work",
-                "limits": {"attempts": 2, "inbox": 4, "turn_timeout_s": 5.0},
-            },
-        },
-        "members": [
-            {"name": "lead", "profile": "lead"},
-            {"name": "w", "profile": "worker", "count": 2},
-        ],
-        "wiring": {"orchestrator": "lead", "auto_wire_orchestrator": True},
-        "limits": {"restarts": 4, "restart_window_s": 20.0, "resync_s": 10.0},
-    }
-)
-AS_IS: Final = Casting()
-NAMES = ("lead", "w-1", "w-2", "x-1", "x-2")
+MODULE: Final = "tests.simulation.schedules"
 SETTLING_S = 400.0  # virtual; back-offs and turn timeouts are over long before
 LATE_MS = 50  # between a retirement in the ledger and the end of the member
-
-
-class Broken(AssertionError):
-    """A rule does not hold; `seed` shows it again."""
-
-    def __init__(self, seed: int, rule: str, found: object) -> None:
-        super().__init__(seed, rule, found)
-        self.seed = seed
-        self.rule = rule
-        self.found = found
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.found}\nagain: python -m tests.simulation.schedules {self.seed}"
-
-
-@dataclass
-class Sent:
-    """A delivery between members that was acknowledged to its sender."""
-
-    sender: str
-    target: str
-    input_id: str
-    before: int  # cursor of the ledger when it was sent
-    after: int  # and when the receipt came
-    at_ms: int
-
-
-@dataclass
-class Journal:
-    """What the members of the running schedule saw; there is one schedule at a time."""
-
-    sent: list[Sent] = field(default_factory=list)
-    taken: set[str] = field(default_factory=set)  # by a turn, at a boundary; of peers or not
-    began: Counter[str] = field(default_factory=Counter)
-
-
-class _Now:
-    """The schedule that runs: turns find their journal and their mob here."""
-
-    journal = Journal()
-    head: Callable[[], int] = staticmethod(lambda: 0)
-    now_ms: Callable[[], int] = staticmethod(lambda: 0)
-
-
-async def work(ctx: TurnContext) -> object:
-    """A turn: its body is `DEPTH:SEED`, and the seed says what it does."""
-    depth_text, _, seed = str(ctx.input.body).partition(":")
-    depth = int(depth_text)
-    chance = Random(f"{seed} {ctx.attempt}")
-    _Now.journal.began[f"{ctx.member}/{ctx.input.input_id}"] += 1
-    for step in range(chance.randrange(5)):
-        body = f"{depth - 1}:{seed}.{step}"
-        match chance.randrange(8 if depth > 0 else 4):
-            case 0:
-                await asyncio.sleep(chance.random() * 0.2)
-            case 1:
-                await ctx.emit("step", step)
-            case 2:
-                taken = await ctx.boundary(wait=chance.choice([0.0, 0.05]))
-                _Now.journal.taken.update(each.input_id for each in taken)
-            case 3:
-                if chance.random() < 0.3:
-                    raise ValueError("this turn fails")
-            case 4 | 5 | 6:
-                await _try_to_send(ctx, _somebody(ctx, chance), body, chance)
-            case _:
-                try:
-                    await ctx.ask(_somebody(ctx, chance), body, timeout=1.0)
-                except (MobError, TimeoutError):
-                    continue
-    return depth
-
-
-def _somebody(ctx: TurnContext, chance: Random) -> str:
-    """A peer more often than not; else anybody, there or not."""
-    return chance.choice(ctx.peers if ctx.peers and chance.random() < 0.8 else NAMES)
-
-
-async def _try_to_send(ctx: TurnContext, to: str, body: str, chance: Random) -> None:
-    before, at_ms = _Now.head(), _Now.now_ms()
-    mode: Any = chance.choice(["queue", "steer"])
-    try:
-        receipt = await ctx.send(to, body, mode=mode, timeout=chance.choice([0.1, 2.0]))
-    except (MobError, TimeoutError):
-        return
-    sent = Sent(ctx.member, to, receipt.input_id, before, _Now.head(), at_ms)
-    _Now.journal.sent.append(sent)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one schedule was, for comparing."""
-
-    trace: str
-    entries: int
-    deliveries: int
 
 
 class Schedule:
     """One run of a mob in a seeded world."""
 
-    def __init__(self, seed: int, casting: Casting = AS_IS) -> None:
-        self.seed = seed
-        self.chance = Random(f"operator {seed}")
-        self.world = SimulatedWorld(seed)
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.seed = case.seed
+        chance = Random(f"operator {case.seed}")
+        count = chance.randrange(5, 16)
+        self.operations = [n for n in range(count) if case.keep is None or n in case.keep]
+        self.settles = chance.random() < 0.7
+        self.timeout = chance.choice([0.0, 0.2, 60.0])
+        self.interrupt = chance.random() < 0.3
+        self.world = SimulatedWorld(case.seed, free_choices=case.choices)
         self.journal = Journal()
         self.definition: MobDefinition = DEFINITION
         parts = launching.start(
@@ -191,16 +73,16 @@ class Schedule:
             state_dir=Path("unused"),
             durability="memory",
             scheduler=self.world,
-            casting=casting,
+            casting=Stage.casting,
         )
         self.parts = parts
         self.mob = Mob(parts)
         self.accepted: dict[str, str] = {}  # operator's inputs: id to member
         self.asked: list[tuple[Message, ThreadReply[Any]]] = []
         self.drained = False
-        _Now.journal = self.journal
-        _Now.head = parts.ledger.head
-        _Now.now_ms = self.world.clock.wall_ms
+        Stage.journal = self.journal
+        Stage.head = parts.ledger.head
+        Stage.now_ms = self.world.clock.wall_ms
 
     def run(self) -> Outcome:
         """Do everything and check everything.
@@ -209,24 +91,27 @@ class Schedule:
             Broken: a rule does not hold.
         """
         try:
-            for _ in range(self.chance.randrange(5, 16)):
-                self._operate()
-                if self.chance.random() < 0.5:
-                    self.world.run_for(self.chance.random() * 0.1)
-            if self.chance.random() < 0.7:
+            for number in self.operations:
+                chance = Random(f"operator {self.seed} {number}")
+                self._operate(chance)
+                if chance.random() < 0.5:
+                    self.world.run_for(chance.random() * 0.1)
+            if self.settles:
                 self._settle()
                 self._check_quiet()
             entries = self._end()
             self._check_ledger(entries)
-            return Outcome(self.world.trace, len(entries), len(self.journal.sent))
+            events = len(entries) + len(self.journal.sent)
+            return Outcome(self.world.trace, len(self.operations), self.world.choices, events)
+        except SimulationStuck as error:
+            raise self._broken("everything ends", error) from error
         finally:
             self.world.close()
 
     # -- what happens -----------------------------------------------------------------------
 
-    def _operate(self) -> None:
+    def _operate(self, chance: Random) -> None:
         """One thing that an operator, or bad luck, does; nobody waits for its end."""
-        chance = self.chance
         name = chance.choice(NAMES)
         match chance.randrange(12):
             case 0:
@@ -242,7 +127,7 @@ class Schedule:
             case 5 | 6:
                 self._kill(name)
             case _:
-                self._send(name)
+                self._send(name, chance)
 
     def _ask(self, message: Message) -> None:
         self.asked.append((message, self.parts.supervisor.ask(message, block=False)))
@@ -252,8 +137,7 @@ class Schedule:
         if resident is not None and resident.ref.is_alive():
             resident.ref.tell(Die(reason="bad luck"))
 
-    def _send(self, name: str) -> None:
-        chance = self.chance
+    def _send(self, name: str, chance: Random) -> None:
         key = chance.choice([None, None, "a", "b"])
         body = f"2:{self.seed}.{chance.randrange(1000) if key is None else key}"
         mode: Any = chance.choice(["queue", "queue", "queue", "steer"])
@@ -271,9 +155,7 @@ class Schedule:
             except MobError:
                 continue
             except Exception as error:
-                raise Broken(
-                    self.seed, "an answer or a declared error", (message, error)
-                ) from error
+                raise self._broken("an answer or a declared error", (message, error)) from error
             if isinstance(answer, Receipt) and answer.outcome == "accepted":
                 assert isinstance(message, Route)  # nothing else is answered with a receipt
                 self.accepted[answer.input_id] = message.target
@@ -289,7 +171,7 @@ class Schedule:
             if not (status.queued or status.running) and living == status.members:
                 return
             self.world.run_for(1.0)
-        raise Broken(self.seed, "everything ends", self.mob.members())
+        raise self._broken("everything ends", self.mob.members())
 
     def _awake(self) -> list[str]:
         """The members that are up, not waiting for a restart."""
@@ -301,8 +183,7 @@ class Schedule:
         ]
 
     def _end(self) -> list[Entry]:
-        timeout = self.chance.choice([0.0, 0.2, 60.0])
-        interrupt = self.chance.random() < 0.3
+        timeout, interrupt = self.timeout, self.interrupt
         entries = list(self.mob.events())
         try:
             self._answers() if timeout else None
@@ -315,7 +196,10 @@ class Schedule:
 
     def _expect(self, rule: str, holds: bool, found: object) -> None:
         if not holds:
-            raise Broken(self.seed, rule, found)
+            raise self._broken(rule, found)
+
+    def _broken(self, rule: str, found: object) -> Broken:
+        return Broken(self.case, rule, found, self.operations, self.world.choices)
 
     def _check_quiet(self) -> None:
         """Rules of a mob at rest."""
@@ -419,12 +303,11 @@ class Schedule:
             pair = tuple(sorted((sent.sender, sent.target)))
             begin = sent.before
             # a member that is being retired may be reached until it has ended
-            while (
-                begin
-                and isinstance(entries[begin - 1].event, MemberRetired)
-                and (sent.at_ms - at_ms[begin - 1] <= LATE_MS)
-            ):
-                begin -= 1
+            for at in range(begin - 1, -1, -1):
+                if sent.at_ms - at_ms[at] > LATE_MS:
+                    break
+                if isinstance(entries[at].event, MemberRetired):
+                    begin = at
             roster = Roster.fold(entry.event for entry in entries[:begin])
             seen = pair in roster.pairs
             for entry in entries[begin : sent.after]:
@@ -451,31 +334,27 @@ def _retired(entries: list[Entry], name: str, cursor: int) -> bool:
     )
 
 
-def run(seed: int, casting: Casting = AS_IS) -> Outcome:
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Members are killed thousands of times here; each is an error in the log."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def run(case: Case, *, verbose: bool = False) -> Outcome:
     """Run one schedule. Raises Broken."""
-    return Schedule(seed, casting).run()
+    return Schedule(case).run()
 
 
 def main(arguments: list[str]) -> int:
-    """Run the seeds that are asked for and print what was found."""
-    first = int(arguments[0])
-    count = int(arguments[1]) if len(arguments) > 1 else 1
-    logging.disable(logging.CRITICAL)
-    began = time.perf_counter()
-    broken = 0
-    for seed in range(first, first + count):
-        try:
-            outcome = run(seed)
-        except Broken as error:
-            broken += 1
-            sys.stdout.write(f"seed {seed}: {error}\n")
-        else:
-            if count <= 20:
-                found = f"{outcome.trace} {outcome.entries} {outcome.deliveries}"
-                sys.stdout.write(f"seed {seed}: {found}\n")
-    took = time.perf_counter() - began
-    sys.stderr.write(f"{count} schedules, {broken} broken, {count / took:.0f}/s\n")
-    return 1 if broken else 0
+    """Run what is asked for; see `campaign.main`."""
+    from tests.simulation.mob_plants import MOB
+
+    with quiet():
+        return campaign.main(MODULE, run, MOB, arguments)
 
 
 if __name__ == "__main__":

@@ -1,60 +1,49 @@
 """The real mob in the seeded world: random schedules, the same trace again, planted bugs found.
 
-`MOB_SCHEDULES` says how many schedules are run (500 by default). A failing seed is named with
-the command that runs it again.
+`MOB_SCHEDULES` says how many schedules are run (500 by default), in processes of their own. A
+failing one comes made smaller, with the command that runs it again.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from actors.domain.inbox import Phase
-from actors.kernel.handlers import handles
-from actors.launching import Casting
-from actors.roles.member import Member
-from actors.roles.messages import Disconnect
-from actors.roles.router import Router
-from tests.simulation.schedules import Broken, run
+from tests.simulation.campaign import JOBS, ROOT, Broken, Case, campaign, shrink
+from tests.simulation.mob_plants import MOB
+from tests.simulation.schedules import MODULE, main, quiet, run
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEDULES = int(os.environ.get("MOB_SCHEDULES", "500"))
 WITHIN = 500  # seeds in which a planted bug must show
 
 
 @pytest.fixture(autouse=True)
 def _quiet_logs() -> Iterator[None]:
-    """Members are killed thousands of times here; each is an error in the log."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+    with quiet():
+        yield
+
+
+def case(seed: int) -> Case:
+    return Case(MODULE, seed)
 
 
 def test_every_rule_holds_after_every_schedule() -> None:
-    broken = []
-    for seed in range(SCHEDULES):
-        try:
-            run(seed)
-        except Broken as error:
-            broken.append(str(error))
+    report = campaign(MODULE, 0, SCHEDULES, JOBS)
 
-    assert not broken, "\n\n".join(broken)
+    assert not report.failures, "\n\n".join(report.failures)
 
 
 @pytest.mark.parametrize("seed", range(0, 200, 10))
 def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
-    assert run(seed) == run(seed)
+    assert run(case(seed)) == run(case(seed))
 
 
 def test_other_seeds_give_other_traces() -> None:
-    assert len({run(seed).trace for seed in range(20)}) == 20
+    assert len({run(case(seed)).trace for seed in range(20)}) == 20
 
 
 def test_the_trace_does_not_depend_on_the_process() -> None:
@@ -62,7 +51,7 @@ def test_the_trace_does_not_depend_on_the_process() -> None:
 
     def traces(hash_seed: str) -> str:
         return subprocess.run(
-            [sys.executable, "-m", "tests.simulation.schedules", "0", "20"],
+            [sys.executable, "-m", MODULE, "0", "20", "--outcomes"],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             check=True,
@@ -77,72 +66,34 @@ def test_the_trace_does_not_depend_on_the_process() -> None:
     assert traces("3") == first
 
 
-# Planted bugs
-
-
-class OpenDoorRouter(Router):
-    """Delivers without an edge."""
-
-    def _reach(self, sender: str | None, target: str, message: Any) -> Any:
-        return super()._reach(None, target, message)
-
-
-class DeafRouter(Router):
-    """Does not hear that an edge was cut."""
-
-    @handles
-    def disconnect(self, message: Disconnect) -> None:
-        """Do nothing."""
-
-
-class ForgetfulMember(Member):
-    """Forgets the input that its last incarnation was working on."""
-
-    async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
-        inbox = self._memory.inbox
-        if inbox.running is not None:
-            inbox.cancelled(inbox.running.input_id)
-        await super().on_start()
-
-
-class HastyMember(Member):
-    """Drops the end of a turn that is being written down when it fails."""
-
-    def on_failure(self, *failure: object) -> None:
-        super().on_failure(*failure)
-        for task in tuple(self._memory.writing):
-            task.cancel()
-
-
-class DeafMember(Member):
-    """Works on what is not in the ledger yet, and loses who waits for that."""
-
-    def _accepted(self, mode: Any) -> None:
-        for input_id in tuple(self._memory.unwritten):
-            if self._memory.inbox.phase(input_id) is Phase.QUEUED:
-                self._memory.unwritten[input_id].clear()
-        super()._accepted(mode)
-
-
-@pytest.mark.parametrize(
-    ("casting", "rule"),
-    [
-        (Casting(router=OpenDoorRouter), "no edge, no delivery"),
-        (Casting(router=DeafRouter), "the router opens what is on the roster"),
-        (Casting(member=ForgetfulMember), "what was accepted has ended or is a dead letter"),
-        (Casting(member=HastyMember), "no input ends twice"),
-        (Casting(member=DeafMember), "an answer or a declared error"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_planted_bug_is_found(casting: Casting, rule: str) -> None:
+@pytest.mark.parametrize("name", MOB)
+def test_a_planted_bug_is_found(name: str) -> None:
     found = set()
-    for seed in range(WITHIN):
-        try:
-            run(seed, casting)
-        except Broken as error:
-            found.add(error.rule)
-            if rule in found:
-                break
+    with MOB[name].planted():
+        for seed in range(WITHIN):
+            try:
+                run(case(seed))
+            except Broken as error:
+                found.add(error.rule)
+                if found & {*MOB[name].rules}:
+                    break
 
-    assert rule in found
+    assert found & {*MOB[name].rules}
+
+
+def test_a_failing_schedule_is_made_smaller_and_its_command_shows_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    big = Case(MODULE, 4, plant="deaf-router")
+    with MOB[big.plant].planted():
+        with pytest.raises(Broken) as failure:
+            run(big)
+        small = shrink(failure.value, run, patience_s=20.0)
+
+    again = main(small.case.command.split()[3:])
+
+    assert again == 1
+    assert small.rule in capsys.readouterr().out
+    assert small.rule == failure.value.rule
+    assert len(small.operations) < len(failure.value.operations)
+    assert small.choices < failure.value.choices
