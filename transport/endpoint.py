@@ -73,7 +73,7 @@ class Endpoint:
         try:
             if not address.startswith("inproc://"):
                 door.tracked = TrackedConnections(lambda fd: self._fd_closed(door, fd))
-                door.watch = Watch(socket, door.tracked, self._refusals)
+                door.watch = Watch(socket, door.tracked)
             bound = listen(socket, role, address)
         except BaseException:
             _close(socket, door.watch)
@@ -84,6 +84,12 @@ class Endpoint:
             self._loop.add_reader(door.watch.fd, door.watch.read)
             self._loop.call_soon(self._read, door.watch)
         return bound
+
+    def announce(self) -> None:
+        """The self-test is over: write down from now on who is turned away."""
+        for door in self._doors:
+            if door.watch is not None:
+                door.watch.report_to(self._refusals)
 
     def dial(self, address: str, role: Client | Local, peer: Peer) -> Dialled:
         """Begin to connect; the first frame sent waits until the handshake is done.

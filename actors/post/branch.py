@@ -77,8 +77,9 @@ class Branch:
         return self.endpoint.listen(address, role, guard)
 
     def announce(self, local: LocalNode) -> None:
-        """What the Hellos say from now on."""
+        """What the Hellos say from now on; the self-test is over."""
         self.local = local
+        self.endpoint.announce()
 
     def now(self) -> float:
         """Seconds on the clock of links, which is that of the loop."""

@@ -55,7 +55,7 @@ def test_every_tell_that_was_lost_is_a_letter(tmp_path: Path) -> None:
 
 def test_a_question_that_was_never_sent_is_not_ambiguous(tmp_path: Path) -> None:
     with nodes(tmp_path) as made:
-        sender, receiver, _ = pair_of_nodes(made)
+        sender, receiver, address = pair_of_nodes(made)
         receiver.pause()
         sender("load", target="mob://receiver/ledger", name="load")
         until(lambda: sender("progress", name="load")["refused"], "it is full")
@@ -142,7 +142,7 @@ def test_a_peer_that_floods_a_busy_node_and_leaves_does_not_end_its_process(
 
 def test_connecting_twice_finds_the_connection_there_is(tmp_path: Path) -> None:
     with nodes(tmp_path) as made:
-        sender, receiver, _ = pair_of_nodes(made)
+        sender, receiver, address = pair_of_nodes(made)
 
         assert sender("connect", address=address, key=receiver.key, timeout=5) == "receiver"
         assert sender("ask", target="mob://receiver/ledger", number=1, timeout=10) == 1
