@@ -22,7 +22,6 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
@@ -35,7 +34,7 @@ from transport.keys import KeyPair, public_key_problem, read_secret_key
 from transport.private_files import FileRefused
 from transport.reach import SecurityError, check_local, speaks_ipv6, tcp_host
 from transport.refusals import Reason, Refusals
-from transport.socket_roles import Client, Local, Server
+from transport.socket_roles import Client, Handshake, Local, Server
 
 __all__ = [
     "FRAME_LIMIT_BYTES",
@@ -337,15 +336,6 @@ def dial(socket: Socket, role: Client | Local, endpoint: str) -> None:
         check_local(endpoint)
         harden(socket, role)
     socket.connect(endpoint)
-
-
-class Handshake(StrEnum):
-    """How a handshake ended."""
-
-    SUCCEEDED = "succeeded"
-    REFUSED = "refused: the key is not allowed"
-    MISMATCHED = "refused: not CURVE, or another server key"
-    BROKEN = "cut off: no answer in time, or the other side closed"
 
 
 _OUTCOMES: Final = {

@@ -1,4 +1,4 @@
-"""What a socket is to be: a server or a client of CURVE over tcp, or local. Values; no fourth one.
+"""What a socket is to be, and how its handshakes end: a server or a client of CURVE over tcp, or local. Values; no fourth one.
 
 There is no role for tcp without keys, nor one with passwords.
 """
@@ -6,6 +6,7 @@ There is no role for tcp without keys, nor one with passwords.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from transport.keys import KeyPair
@@ -14,7 +15,7 @@ from transport.reach import SecurityError, is_private
 if TYPE_CHECKING:
     from transport.security import Authenticator
 
-__all__ = ["Client", "Local", "Server"]
+__all__ = ["Client", "Handshake", "Local", "Server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,12 @@ class Client:
 @dataclass(frozen=True, slots=True)
 class Local:
     """A socket that listens or dials on ipc or inproc; the directory's mode keeps others out."""
+
+
+class Handshake(StrEnum):
+    """How a handshake ended."""
+
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused: the key is not allowed"
+    MISMATCHED = "refused: not CURVE, or another server key"
+    BROKEN = "cut off: no answer in time, or the other side closed"
