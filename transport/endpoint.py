@@ -42,6 +42,7 @@ __all__ = [
 READS: Final = 64  # frames of one socket before the loop's other work is let in
 BACKLOG: Final = 256  # frames that wait for one connection: four windows of its queue
 RETRY_S: Final = 0.002
+LAST_WORDS_S: Final = 0.2  # for what was sent to leave before a connection is shut down
 LOOK_S: Final = 1.0  # how often messages without end are looked for
 
 _log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ class Endpoint:
             known = door.by_routing.get(routing)
         if known is not None and known.fd == fd and known.key == key:
             known.peer = peer
-            return known
+            return known if known.open else None
         if known is not None:  # another connection under a routing id that was used before
             self._gone(known)
         connection = Accepted(door, routing, fd, key, peer)
@@ -262,10 +263,11 @@ class Endpoint:
         if isinstance(connection, Dialled):
             self._dialled.pop(connection, None)
             # The last frames must reach the I/O thread's socket: LINGER 0 would drop them.
-            connection.socket.setsockopt(zmq.LINGER, 200)
+            connection.socket.setsockopt(zmq.LINGER, int(LAST_WORDS_S * 1000))
             self._forget(connection.socket, connection.watch)
         elif isinstance(connection, Accepted):
-            self._gone(connection)
+            # What it still sends is dropped (`_who`); its end comes after our last words.
+            self._loop.call_later(LAST_WORDS_S, self._cut, connection)
 
     def cut_user(self, key: str) -> int:
         """Cut every connection of a key, whatever it is doing; returns how many there were."""
@@ -309,6 +311,7 @@ class Endpoint:
             # What it sent before it closed may still lie in the socket: it is read first.
             self._serve(door)
             self._loop.call_soon(self._lost, connection)
+            self._loop.call_soon(self._gone, connection)
 
     def _gone(self, connection: Accepted) -> None:
         connection.open = False
@@ -318,13 +321,19 @@ class Endpoint:
         if door.by_fd.get(connection.fd) is connection:
             del door.by_fd[connection.fd]
 
+    def _cut(self, connection: Accepted) -> None:
+        """Shut the connection down, if it is still the one on its descriptor."""
+        door = connection.door
+        if door.by_fd.get(connection.fd) is connection:
+            for each in door.tracked or ():
+                if each.fd == connection.fd:
+                    each.cut()
+
     def _lost(self, connection: Connection) -> None:
         if not connection.open:
             return
-        if isinstance(connection, Accepted) and connection.door.tracked is not None:
-            for each in connection.door.tracked:
-                if each.fd == connection.fd:
-                    each.cut()
+        if isinstance(connection, Accepted):
+            self._cut(connection)
         self.hang_up(connection)
         self._owner.closed(connection)
 

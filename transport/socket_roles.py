@@ -1,4 +1,6 @@
-"""What a socket is to be, and how its handshakes end: a server or a client of CURVE over tcp, or local. Values; no fourth one.
+"""What a socket is to be, and how its handshakes end.
+
+A server or a client of CURVE over tcp, or local. Values; there is no fourth role.
 
 There is no role for tcp without keys, nor one with passwords.
 """
