@@ -60,8 +60,11 @@ __all__ = [
     "encode_local",
     "encode_message",
     "encode_reply",
+    "head_of",
     "pack_envelope",
     "pack_parcel",
+    "payload_behind",
+    "row_with",
     "unpack_envelope",
     "unpack_parcel",
 ]
@@ -75,10 +78,19 @@ _ENVELOPE_DEPTH: Final = 2
 _FRAME_NODES: Final = ROWS_LIMIT + 8
 _FRAME_DEPTH: Final = 4
 
-_ENVELOPE_TYPES: Final = [int, int, str, str, int, int, int, tuple, bytes, str, int, bytes]
+_ENVELOPE_TYPES: Final = (int, int, str, str, int, int, int, tuple, bytes, str, int, bytes)
+_REPLY: Final = Kind.REPLY
+_REPLY_FIELDS: Final = ("", "", 0, 0, -1, (), b"", "", 0)
+_USER: Final = Lane.USER
+_LAST_ID: Final = 2**63 - 1
+_new_envelope: Final = partial(tuple.__new__, Envelope)
 _ERROR_NODES: Final = 64
+_NO_MSGPACK: Final = "is not msgpack without maps and extensions"
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _LANES: Final = {lane.value: lane for lane in Lane}
+
+# Headers of payloads of fewer than 256 bytes, by their length.
+_BIN_8: Final = tuple(bytes((0xC4, size)) for size in range(256))
 
 # Packers that nobody uses at the moment. One is made in a microsecond and holds 256 KiB, so they
 # are kept; taking one from a list and putting it back is atomic, which a shared packer is not.
@@ -111,7 +123,7 @@ def _unpack(data: bytes, what: str, *, nodes: int = NODE_LIMIT, depth: int = DEP
     try:
         return _unpackb(data)
     except Exception:  # noqa: BLE001  # msgpack has a dozen ways to say it, and texts that quote
-        raise Undecodable(what, "is not msgpack without maps and extensions") from None
+        raise Undecodable(what, _NO_MSGPACK) from None
 
 
 class _Form(Protocol):
@@ -169,7 +181,12 @@ def _check_payload(what: str, payload: bytes) -> None:
 def _value_of(forms: _Forms, payload: bytes) -> Any:
     if len(payload) > PAYLOAD_LIMIT:
         raise OverLimit(forms.what, len(payload), PAYLOAD_LIMIT, "bytes")
-    unpacked = _unpack(payload, forms.what)
+    if len(payload) > SURVEYED_BYTES:
+        survey(payload, forms.what)
+    try:
+        unpacked = _unpackb(payload)
+    except Exception:  # noqa: BLE001  # as in `_unpack`, which costs a call more
+        raise Undecodable(forms.what, _NO_MSGPACK) from None
     # find is faster than `in`, which raises and catches a TypeError inside.
     form = forms.narrow if payload.find(WIDE_MARK) < 0 else forms.wide
     return form.decode(unpacked)
@@ -352,23 +369,81 @@ def unpack_envelope(row: bytes) -> Envelope:
     if len(row) > FRAME_LIMIT:
         raise OverLimit(what, len(row), FRAME_LIMIT, "bytes")
     values: Any = _unpack(row, what, nodes=_ENVELOPE_NODES, depth=_ENVELOPE_DEPTH)
-    if type(values) is not tuple or [*map(type, values)] != _ENVELOPE_TYPES:
+    if type(values) is not tuple or (*map(type, values),) != _ENVELOPE_TYPES:
         raise Undecodable(what, "has not the twelve elements of one")
     number, id_, target, sender, fence, lane, left, waiting, trace, tag, version, payload = values
+    if number == _REPLY and values[2:11] == _REPLY_FIELDS and 0 < id_ <= _LAST_ID:
+        # Most of what comes back; all that is left to judge is its size.
+        if len(payload) > PAYLOAD_LIMIT:
+            raise OverLimit(what, len(row), PAYLOAD_LIMIT, "bytes")
+        reply: Envelope = _new_envelope((_REPLY, *values[1:5], _USER, *values[6:]))
+        return reply
     kind = _KINDS.get(number)
     if kind is None or lane not in _LANES or (waiting and {*map(type, waiting)} != {str}):
         raise Undecodable(what, "has an unknown kind or lane, or a chain of other things than text")
     header = len(row) - len(payload)
     if header > HEADER_LIMIT or len(payload) > PAYLOAD_LIMIT:
         raise OverLimit(what, header, HEADER_LIMIT, "bytes beside its payload")
-    lane = _LANES[lane]
-    envelope = Envelope._make(
-        (kind, id_, target, sender, fence, lane, left, waiting, trace, tag, version, payload)
+    envelope: Envelope = _new_envelope(
+        (
+            kind,
+            id_,
+            target,
+            sender,
+            fence,
+            _LANES[lane],
+            left,
+            waiting,
+            trace,
+            tag,
+            version,
+            payload,
+        )
     )
     problem = envelope_problem(envelope)
     if problem is not None:
         raise Undecodable(what, problem)
     return envelope
+
+
+def head_of(envelope: Envelope) -> bytes:
+    """The beginning of the rows of all envelopes that differ from this one in their payload only.
+
+    For `row_with`, which costs a tenth of `pack_envelope`.
+
+    Raises:
+        LocalProtocolError, TooBigForWire: As `pack_envelope` does.
+    """
+    return pack_envelope(envelope._replace(payload=b""))[:-2]  # the header of an empty payload
+
+
+def row_with(head: bytes, payload: bytes) -> bytes:
+    """The row of an envelope; `payload` is what one of the `encode_` functions gave."""
+    size = len(payload)
+    if size < len(_BIN_8):
+        return b"".join((head, _BIN_8[size], payload))
+    if size < 1 << 16:
+        return b"".join((head, b"\xc5", size.to_bytes(2), payload))
+    return b"".join((head, b"\xc6", size.to_bytes(4), payload))
+
+
+def payload_behind(size: int, row: bytes) -> bytes | None:
+    """The payload of a row whose first `size` bytes are a head; None when it has another form.
+
+    A head is the beginning of a row that `unpack_envelope` has taken: equal bytes mean equal
+    fields, so nothing but the payload has to be looked at again.
+    """
+    kind = row[size : size + 1]
+    if kind == b"\xc4":
+        start = size + 2
+    elif kind == b"\xc5":
+        start = size + 3
+    elif kind == b"\xc6":
+        start = size + 5
+    else:
+        return None
+    payload = row[start:]
+    return payload if int.from_bytes(row[size + 1 : start]) == len(payload) else None
 
 
 def pack_parcel(parcel: Parcel) -> bytes:

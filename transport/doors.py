@@ -48,18 +48,19 @@ class Accepted(Connection):
 class Dialled(Connection):
     """A peer that this side dials; the socket lives as long as the connection."""
 
-    __slots__ = ("watch",)
+    __slots__ = ("busy", "watch")
 
     def __init__(self, socket: Socket, watch: Watch | None, key: str, peer: Peer) -> None:
         super().__init__(socket, key, peer)
         self.watch = watch
+        self.busy = False  # it is being read, and looked at again afterwards
 
 
 class Owner(Protocol):
     """Who is told what arrives; called on the loop, and may call the endpoint back."""
 
-    def received(self, connection: Connection, frame: bytes) -> None:
-        """A frame came."""
+    def received(self, connection: Connection, frame: bytes) -> bool:
+        """A frame came; False to have the next one in the next turn of the loop."""
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended, other than by `Endpoint.hang_up`."""
@@ -94,6 +95,7 @@ class Door:
     def __init__(self, socket: Socket, guard: Guard | LocalGuard) -> None:
         self.socket = socket
         self.guard = guard
+        self.busy = False  # it is being read, and looked at again afterwards
         self.watch: Watch | None = None
         self.tracked: TrackedConnections | None = None
         self.by_routing: dict[bytes, Accepted] = {}

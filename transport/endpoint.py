@@ -7,13 +7,15 @@ too long, or has nowhere to go, ends its connection.
 
 The sockets are watched through their file descriptors (`zmq.FD`), never through zmq.asyncio, which
 is seven times slower. Such a descriptor is edge-triggered: it tells once that something happened,
-sending included, so every read goes on until there is nothing left, and every send looks again.
+sending included, so every read goes on until there is nothing left, and every send looks again;
+looking costs a system call, so what is sent while a socket is read is looked for once, at the end.
 
 Source: design §5 Endpoint; reliability.md §5.4 and appendix A.
 """
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
@@ -39,10 +41,15 @@ __all__ = [
     "new_context",
 ]
 
-READS: Final = 64  # frames of one socket before the loop's other work is let in
+READS: Final = 16  # frames of one socket before the loop's other work is let in
 BACKLOG: Final = 256  # frames that wait for one connection: four windows of its queue
 RETRY_S: Final = 0.002
 LAST_WORDS_S: Final = 0.2  # for what was sent to leave before a connection is shut down
+# Plain numbers: an operation on zmq's flags costs a microsecond.
+EVENTS: Final = int(zmq.EVENTS)
+READABLE: Final = int(zmq.POLLIN)
+AT_ONCE: Final = int(zmq.DONTWAIT)
+AND_MORE: Final = int(zmq.DONTWAIT | zmq.SNDMORE)
 LOOK_S: Final = 1.0  # how often messages without end are looked for
 
 _log = logging.getLogger(__name__)
@@ -58,6 +65,8 @@ class Endpoint:
         self._context = context
         self._owner = owner
         self._refusals = refusals
+        # What is read does not belong to whoever happened to send.
+        self._variables = contextvars.copy_context()
         self._doors: list[Door] = []
         self._dialled: dict[Dialled, None] = {}
         self._waiting: dict[Connection, None] = {}  # with a backlog
@@ -139,9 +148,8 @@ class Endpoint:
         socket = connection.socket
         try:
             if isinstance(connection, Accepted):
-                socket.send_multipart((connection.routing, frame), zmq.DONTWAIT)
-            else:
-                socket.send(frame, zmq.DONTWAIT)
+                socket.send(connection.routing, AND_MORE)
+            socket.send(frame, AT_ONCE)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:  # EHOSTUNREACH: it has gone
@@ -150,11 +158,11 @@ class Endpoint:
             self._loop.call_soon(self._lost, connection)
             return True
         # Sending used up the edge of the descriptor; what came meanwhile would not be told.
-        if int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            if isinstance(connection, Accepted):
-                self._loop.call_soon(self._serve, connection.door)
-            elif isinstance(connection, Dialled):
-                self._loop.call_soon(self._hear, connection)
+        if isinstance(connection, Accepted):
+            if not connection.door.busy and _is_readable(socket):
+                self._loop.call_soon(self._serve, connection.door, context=self._variables)
+        elif isinstance(connection, Dialled) and not connection.busy and _is_readable(socket):
+            self._loop.call_soon(self._hear, connection, context=self._variables)
         return True
 
     def _retry(self) -> None:
@@ -176,24 +184,40 @@ class Endpoint:
         self._loop.call_soon(read)  # what came before we watched
 
     def _serve(self, door: Door) -> None:
-        """Take in what peers have sent to a listening socket."""
+        """Take in what peers have sent to a listening socket, and look again after what follows."""
         socket = door.socket
+        if door.busy or socket.closed:
+            return
+        door.busy = True
+        try:
+            again = self._take_in(door)
+        finally:
+            door.busy = False
+        if again:
+            self._loop.call_soon(self._serve, door, context=self._variables)
+
+    def _take_in(self, door: Door) -> bool:
+        """Whether there is more to read, later."""
+        socket, more = door.socket, True
         for _ in range(READS):
-            if socket.closed:
-                return
             try:
-                routing = socket.recv(zmq.DONTWAIT)
+                routing = socket.recv(AT_ONCE)
                 frames = _rest(socket)
             except zmq.Again:
-                return
+                return False
             if frames is None:
                 self._refuse(door, routing, Reason.MALFORMED)
-                continue
-            (frame,) = frames
-            connection = self._who(door, routing, frame)
-            if connection is not None:
-                self._owner.received(connection, frame.bytes)
-        self._loop.call_soon(self._serve, door)
+            else:
+                (frame,) = frames
+                connection = self._who(door, routing, frame)
+                if connection is not None:
+                    more = self._owner.received(connection, frame.bytes)
+            # What the owner sent used up the edge, too.
+            if socket.closed or not _is_readable(socket):
+                return False
+            if not more:
+                break
+        return True
 
     def _who(self, door: Door, routing: bytes, frame: zmq.Frame) -> Accepted | None:
         """The connection of a frame, if its peer is (still) let in."""
@@ -236,21 +260,37 @@ class Endpoint:
                     each.cut()
 
     def _hear(self, connection: Dialled) -> None:
-        """Take in what a dialled peer has sent."""
+        """Take in what a dialled peer has sent, and look again after what follows."""
+        socket = connection.socket
+        if connection.busy or not connection.open or socket.closed:
+            return
+        connection.busy = True
+        try:
+            again = self._listen_to(connection)
+        finally:
+            connection.busy = False
+        if again:
+            self._loop.call_soon(self._hear, connection, context=self._variables)
+
+    def _listen_to(self, connection: Dialled) -> bool:
+        """Whether there is more to read, later."""
         socket = connection.socket
         for _ in range(READS):
-            if not connection.open or socket.closed:
-                return
             try:
                 frames = _rest(socket)
             except zmq.Again:
-                return
+                return False
             if frames is None:
                 self._refusals.record(Reason.MALFORMED, key=connection.key)
                 self._lost(connection)
-                return
-            self._owner.received(connection, frames[0].bytes)
-        self._loop.call_soon(self._hear, connection)
+                return False
+            more = self._owner.received(connection, frames[0].bytes)
+            # What the owner sent used up the edge, too.
+            if not connection.open or socket.closed or not _is_readable(socket):
+                return False
+            if not more:
+                break
+        return True
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -359,6 +399,10 @@ class Endpoint:
                         Reason.UNFINISHED, key=each.user or "-", address=each.address
                     )
         self._looker = self._loop.call_later(LOOK_S, self._look)
+
+
+def _is_readable(socket: Socket) -> bool:
+    return bool(int(socket.getsockopt(EVENTS)) & READABLE)
 
 
 def _rest(socket: Socket) -> list[zmq.Frame] | None:

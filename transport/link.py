@@ -349,7 +349,8 @@ class Link(Generic[T]):
         if not self._trusted:
             self._trusted = True
             self._events.append(Trusted())
-        self._state = step_link(self._state, LinkInput.HEARD)
+        if self._state is not LinkState.READY:  # else it stays so; this runs for every parcel
+            self._state = step_link(self._state, LinkInput.HEARD)
         self._heard = now
         match parcel:
             case Batch():

@@ -139,8 +139,22 @@ class Branch:
 
     # -- what the endpoint says -------------------------------------------------------------
 
-    def received(self, connection: Connection, frame: bytes) -> None:
-        """A frame came."""
+    def received(self, connection: Connection, frame: bytes) -> bool:
+        """A frame came; what it made ready is served at once, a turn of the loop earlier.
+
+        False when that takes longer than one turn may: what is in the socket waits.
+        """
+        dispatcher = self.dispatcher
+        idle = not dispatcher.awake  # else a drain is on its way
+        dispatcher.awake = True
+        try:
+            self._received(connection, frame)
+        finally:
+            if idle:
+                dispatcher.drain()
+        return not dispatcher.awake
+
+    def _received(self, connection: Connection, frame: bytes) -> None:
         line = self._by_connection.get(connection)
         try:
             parcel = unpack_parcel(frame)

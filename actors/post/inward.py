@@ -31,6 +31,7 @@ from transport.codec import (
     encode_message,
     encode_reply,
     pack_envelope,
+    payload_behind,
     unpack_envelope,
 )
 from transport.envelope import Envelope, Kind
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from actors.post.line import Line
 
 PARKED: Final = 1_024  # asks that one full mailbox keeps waiting; twice as many of all kinds
+HEADS: Final = 256  # beginnings of rows that are remembered per peer
+LENGTHS: Final = 8  # that they may have
+HEAD_BYTES: Final = 512  # of one
 PARKED_BYTES: Final = 16 * 1024 * 1024  # of all mailboxes of this node, per peer
 
 
@@ -150,6 +154,9 @@ class Inward:
         self._line = line
         self._parked: dict[str, _Parked] = {}
         self._parked_bytes = 0
+        # What was told lately, by the beginning of its rows: target, tag, version.
+        self._heads: dict[bytes, tuple[str, str, int]] = {}
+        self._lengths: tuple[int, ...] = ()  # of those beginnings
 
     def take(self, rows: tuple[bytes, ...]) -> None:
         """Hand over envelopes, in order.
@@ -157,11 +164,16 @@ class Inward:
         Raises:
             RemoteProtocolError, Violation: the peer broke a rule; those before were handed over.
         """
+        known = self._put_known
         with resolving(self._line.branch.office.realm.resolve):
             for row in rows:
+                if known(row):
+                    continue
                 envelope = unpack_envelope(row)
                 kind = envelope.kind
                 if kind <= Kind.ASK:
+                    if kind is Kind.TELL and envelope.left_ms < 0:
+                        self._know(row, envelope)
                     self._mail(envelope)
                 elif kind is Kind.WATCH:
                     self._watch(envelope)
@@ -171,6 +183,44 @@ class Inward:
                     self._answered(envelope)
 
     # -- messages ---------------------------------------------------------------------------
+
+    def _know(self, row: bytes, envelope: Envelope) -> None:
+        """Remember how the row of a message that is told begins."""
+        start = len(row) - len(envelope.payload)
+        sizes = (start - width for width in (2, 3, 5))  # of the header of a payload
+        size = next((size for size in sizes if payload_behind(size, row) is not None), HEAD_BYTES)
+        if size >= HEAD_BYTES:
+            return
+        if len(self._heads) >= HEADS or len(self._lengths) >= LENGTHS:
+            self._heads.clear()
+            self._lengths = ()
+        self._heads[row[:size]] = (envelope.target, envelope.tag, envelope.version)
+        if size not in self._lengths:
+            self._lengths = (size, *self._lengths)
+
+    def _put_known(self, row: bytes) -> bool:
+        """Put a message whose row begins as one before did; False: take the long way.
+
+        That is also the way for everything that is not as usual.
+        """
+        heads = self._heads
+        for size in self._lengths:
+            head = heads.get(row[:size])
+            if head is None:
+                continue
+            target, tag, version = head
+            payload = payload_behind(size, row)
+            realm = self._line.branch.office.realm
+            resident = realm.actors.get(target)
+            if payload is None or not isinstance(resident, Cell) or target in self._parked:
+                return False
+            try:
+                resident.put(decode_message(tag, version, payload))
+            except (KernelError, RemoteProtocolError):
+                return False
+            realm.counts.sent.bump()
+            return True
+        return False
 
     def _mail(self, envelope: Envelope) -> None:
         office = self._line.branch.office

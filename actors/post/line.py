@@ -2,7 +2,9 @@
 
 Owned by the branch's loop, except `post` and the numbers, which any thread may use. Many threads
 append, one loop takes; the rule is that of the mailboxes: append first, then look whether the loop
-knows already; the loop clears its mark first, then looks what there is.
+knows already; the loop clears its mark first, then looks what there is. And like a mailbox a line
+is served from the dispatcher's ready queue, so what the actors of one drain said leaves as one
+batch at its end, without another turn of the loop.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from actors.kernel.errors import Ambiguous, WouldBlock
 from actors.kernel.logs import logger_for
 from actors.post.inward import Inward
-from actors.post.tokens import Asked, Watch
+from actors.post.tokens import Asked, Watch, lose
 from transport.codec import pack_parcel
 from transport.errors import WouldBlock as NoCredit
 from transport.events import (
@@ -50,6 +52,7 @@ OUTBOX: Final = 1_024  # envelopes of other threads, beyond what the session tak
 OUTBOX_BYTES: Final = 16 * 1024 * 1024  # of those above 4 KiB; the others come to 4 MiB at most
 SMALL_BYTES: Final = 4_096
 ROW_BYTES: Final = 1024 * 1024  # no envelope is larger
+EAGER: Final = 256  # envelopes that leave at once, so that the peer works meanwhile
 
 
 class Line:
@@ -73,7 +76,8 @@ class Line:
         # By era. They have no bound: who asked waits for them.
         self._answers: deque[tuple[int, bytes]] = deque()
         self._waiters: dict[Callable[[], object], None] = {}  # for room, in their order
-        self._marked = False  # the loop knows that there is something to take
+        self.scheduled = False  # the loop knows that there is something to take
+        self._blocked = False  # by the session, until it says `Room`
         self._timer: TimerHandle | None = None
 
     # -- any thread -------------------------------------------------------------------------
@@ -93,7 +97,10 @@ class Line:
                     raise WouldBlock(address, waiting)
                 self._large_bytes += size
         self._outbox.append((row, token))
-        self._mark()
+        if not self.scheduled:
+            self.kick()
+        elif waiting >= EAGER and not self._blocked and self.branch.dispatcher.here():
+            self.flush()
 
     def answer(self, row: bytes, era: int | None = None) -> None:
         """Have an answer sent; dropped when its session has ended, for its asker knows then.
@@ -105,7 +112,7 @@ class Line:
             era: `era` when the question came; None: now, on the loop.
         """
         self._answers.append((self.era if era is None else era, row))
-        self._mark()
+        self.kick()
 
     def when_room(self, wake: Callable[[], object]) -> None:
         """Call `wake` when `post` may succeed again."""
@@ -117,16 +124,27 @@ class Line:
         """Undo `when_room`."""
         self._waiters.pop(wake, None)
 
-    def _mark(self) -> None:
-        if not self._marked:
-            self._marked = True
-            self.branch.dispatcher.call(self.flush)
+    def kick(self) -> None:
+        """Have it served soon."""
+        if not self.scheduled:
+            # Any: it is served as a mailbox is, and has what the dispatcher uses of one.
+            self.branch.dispatcher.schedule(cast("Any", self))
+
+    @property
+    def address(self) -> str:
+        """What the dispatcher calls it in logs."""
+        return f"the line to {self.node}"
 
     # -- the loop ---------------------------------------------------------------------------
 
+    def run(self, _limit: int) -> int:
+        """Serve it; no message is handled."""
+        self.flush()
+        return 0
+
     def flush(self) -> None:
         """Give the session what waits, as far as it has credit, and send."""
-        self._marked = False
+        self.scheduled = False
         offer = self.session.offer
         answers, outbox = self._answers, self._outbox
         try:
@@ -142,12 +160,20 @@ class Line:
                 if isinstance(token, Asked):
                     token.offered = True
         except NoCredit:
-            pass  # `Room` comes
+            self._blocked = True  # `Room` comes
         if self._waiters and 2 * len(outbox) <= OUTBOX and 2 * self._large_bytes <= OUTBOX_BYTES:
             for wake in tuple(self._waiters):
                 if self._waiters.pop(wake, wake) is None:
                     wake()
-        self.turn()
+        if self._timer is None:
+            self.turn()
+            return
+        # Nothing happened but that there is something to send, and a batch says what an Ack would:
+        # no deadline comes earlier by it.
+        parcels = self.link.parcels(self.branch.now())
+        self._send(parcels)
+        if not parcels:
+            self.turn()
 
     def _taken(self) -> Token:
         """Take the first out of the outbox."""
@@ -174,7 +200,7 @@ class Line:
     def receive(self, connection: Connection, parcel: Parcel) -> None:
         """Another parcel came."""
         self.link.receive(connection, parcel, self.branch.now())
-        self.turn()
+        self.turn(receiving=True)
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -192,7 +218,7 @@ class Line:
         if self.link.state is LinkState.GONE:
             self.link = Link(self.branch.local, self.session, peer=self.node or None)
 
-    def turn(self, *, ticking: bool = False) -> None:
+    def turn(self, *, ticking: bool = False, receiving: bool = False) -> None:
         """Act on what happened and send what is to be sent."""
         branch, link = self.branch, self.link
         now = branch.now()
@@ -202,15 +228,34 @@ class Line:
         else:
             events = link.events()
             parcels = []
-        hangups = [event.connection for event in events if isinstance(event, Hangup)]
+        hangups = []
+        news = False  # other than mail
         for event in events:
-            if not isinstance(event, Hangup):
+            if isinstance(event, Delivery):
+                self._deliver(event)
+            elif isinstance(event, Hangup):
+                hangups.append(event.connection)
+            else:
+                news = True
                 self._act(event)
-        for connection, parcel in (*parcels, *link.parcels(now)):
-            branch.endpoint.send(connection, pack_parcel(parcel))  # type: ignore[arg-type]  # ours
+        if receiving and not hangups and not news:
+            # What was handled is answered in this drain: `flush`, at its end, does the rest once.
+            self.kick()
+            return
+        self._send(parcels)
+        self._send(link.parcels(now))
         for connection in hangups:
             branch.hung_up(self, connection)  # type: ignore[arg-type]  # ours
         self._set_timer(now)
+
+    def _send(self, parcels: list[tuple[object, Parcel]]) -> None:
+        send = self.branch.endpoint.send
+        for connection, parcel in parcels:
+            send(connection, pack_parcel(parcel))  # type: ignore[arg-type]  # a connection of ours
+
+    def _deliver(self, event: Delivery) -> None:
+        self.inward.take(event.rows)
+        self.session.handed_over(event.number)
 
     def _set_timer(self, now: float) -> None:
         due = self.link.next_deadline(now)
@@ -231,11 +276,9 @@ class Line:
                 self.node = event.hello.node
                 self.state = "ready"
                 self.branch.ready(self, event)
-            case Delivery():
-                self.inward.take(event.rows)
-                self.session.handed_over(event.number)
             case Room():
-                self._mark()
+                self._blocked = False
+                self.kick()
             case Suspected():
                 self.state = "suspect"
             case Trusted():
@@ -257,10 +300,10 @@ class Line:
     def _lost(self, event: SessionLost[Token]) -> None:
         """The session died: whose envelopes may have arrived, or not, is told so."""
         self.era += 1
+        self._blocked = False
         why = f"the session with node {self.node} ended ({event.cause.value})"
         for token in event.tokens:
-            if token is not None:
-                token.lost(self, why)
+            lose(token, self, why)
         self.gone(why)
 
     def gone(self, why: str) -> None:
@@ -281,9 +324,7 @@ class Line:
     def abandon(self, why: str) -> None:
         """The office closes: what waits will never leave."""
         while self._outbox:
-            token = self._taken()
-            if token is not None:
-                token.lost(self, why)
+            lose(self._taken(), self, why)
         self._answers.clear()
         for number in tuple(self.asked):
             self._unanswered(number, why)

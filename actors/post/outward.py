@@ -25,8 +25,8 @@ from actors.kernel.errors import (
 )
 from actors.kernel.waits import Holder
 from actors.post.inward import RemoteReply
-from actors.post.tokens import Asked, Confirmation, Question, Token, Told, Watch
-from transport.codec import encode_message, pack_envelope
+from actors.post.tokens import Asked, Confirmation, Question, Watch
+from transport.codec import encode_message, head_of, pack_envelope, row_with
 from transport.envelope import Envelope, Kind
 from transport.errors import TooBigForWire
 from transport.limits import CHAIN_LIMIT, PAYLOAD_LIMIT
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from actors.kernel.realm import Realm
     from actors.post.line import Line
     from actors.post.office import Office
+    from actors.post.tokens import Token, Told
     from transport.address import Address
 
 WINDOW: Final = 1_024  # told messages that are not in the actor's mailbox yet
@@ -67,6 +68,7 @@ class RemoteBox:
         self._told = 0
         self._confirmed = 0
         self._waiters: dict[Callable[[], object], None] = {}
+        self._heads: dict[type[Message], bytes] = {}  # of what is told, by its class
 
     def check_process(self) -> None:
         """Raise ForkedProcess if this process is not the one that is connected."""
@@ -89,7 +91,8 @@ class RemoteBox:
         self, message: object, reply: Answerable | None = None, deadline: float | None = None
     ) -> None:
         """Send a message. Raises as `Recipient.put`; TypeError for what is no `Message`."""
-        self.check_process()
+        if self.realm.forked:
+            self.check_process()
         if not isinstance(message, Message):
             raise TypeError(
                 f"{type(message).__name__} to {self.address}: only a Message leaves its process"
@@ -98,14 +101,14 @@ class RemoteBox:
             payload = encode_message(message)
         except TooBigForWire as error:
             raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, PAYLOAD_LIMIT) from error
-        line = self._line()
+        line = self._office.line(self._node, ON_LOOP.dispatcher)
         left_ms = -1
         if deadline is not None:
             left_ms = max(int((deadline - self.realm.scheduler.clock.monotonic()) * 1000), 0)
-        tag, version = message.wire_tag, message.wire_version
         if reply is None:
-            self._tell(line, message, (left_ms, tag, version, payload))
+            self._tell(line, message, left_ms, payload)
             return
+        tag, version = message.wire_tag, message.wire_version
         chain = chain_of(getattr(reply, "asker", None))
         if len(chain) > CHAIN_LIMIT:  # a circle is seen over there, where the handler is known
             raise ChainTooLong(self.address, len(chain))
@@ -124,25 +127,30 @@ class RemoteBox:
         )
         self._ask(line, asked, envelope)
 
-    def _tell(self, line: Line, message: Message, parts: tuple[int, str, int, bytes]) -> None:
-        left_ms, tag, version, payload = parts
+    def _tell(self, line: Line, message: Message, left_ms: int, payload: bytes) -> None:
         with self._lock:
-            if self._told - self._confirmed >= WINDOW:
+            told = self._told + 1
+            if told - self._confirmed > WINDOW:
                 raise WouldBlock(self.address, WINDOW)
+            if left_ms < 0 and told % CONFIRM:
+                head = self._heads.get(type(message)) or self._head(message)
+                line.post(self.address, row_with(head, payload), (self.address, message))
+                self._told = told
+                return
             kind, number = Kind.TELL, 0
-            token: Token
-            token = told = Told(self.address, message)
-            if not (self._told + 1) % CONFIRM:
+            mail: Told = (self.address, message)
+            token: Token = mail
+            if not told % CONFIRM:
                 kind, number = Kind.SEND, line.next_id()
-                token = line.asked[number] = Confirmation(number, self, self._told + 1, told)
+                token = line.asked[number] = Confirmation(number, self, told, mail)
             row = pack_envelope(
                 Envelope(
                     kind,
                     number,
                     self._path,
                     left_ms=left_ms,
-                    tag=tag,
-                    version=version,
+                    tag=message.wire_tag,
+                    version=message.wire_version,
                     payload=payload,
                 )
             )
@@ -151,7 +159,14 @@ class RemoteBox:
             except BaseException:
                 line.asked.pop(number, None)
                 raise
-            self._told += 1
+            self._told = told
+
+    def _head(self, message: Message) -> bytes:
+        """What stands before the payload of every message of a class that is told."""
+        tag, version = message.wire_tag, message.wire_version
+        head = head_of(Envelope(Kind.TELL, 0, self._path, tag=tag, version=version))
+        self._heads[type(message)] = head
+        return head
 
     def _ask(self, line: Line, asked: Asked, envelope: Envelope) -> None:
         row = pack_envelope(envelope)
