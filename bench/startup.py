@@ -41,5 +41,7 @@ def close() -> None:
 MEASURES: dict[str, Callable[[int], float]] = {
     "import_actors": lambda count: import_ms("actors", count),
     "import_pykka": lambda count: import_ms("pykka", count),
+    "import_xoscar": lambda count: import_ms("xoscar", count),
+    "import_autogen": lambda count: import_ms("autogen_core", count),
     "mob_help": help_ms,
 }
