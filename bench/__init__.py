@@ -9,6 +9,7 @@
 - `stopwatch`, `loops`, `disturbance`: what the sides share; they import nothing of either.
 - `peers`: the environments they live in (`.venv-bench/NAME`).
 - `report`: the table and the JSON document.
+- `anatomy`: where the time of a tell and an ask goes (`scripts/bench profile`).
 
 A measure is a function that takes a number of repetitions and returns one figure in the unit of its
 row, or several by name. The best of several samples is kept: noise of the machine only ever makes a

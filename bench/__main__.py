@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench import local, peers, report, runner
+from bench import anatomy, local, peers, report, runner
 
 SUITES = {"local": local.ROWS}
 ROUNDS = 5
@@ -18,6 +18,9 @@ QUICK_ROUNDS = 2
 def main() -> int:
     """Measure, print the table, write the document; exit 1 when a row could not be measured."""
     options = _options()
+    if options.suite == "profile":
+        anatomy.show(quick=options.quick)
+        return 0
     rows = [row for row in SUITES[options.suite] if options.only in row.name]
     if not rows:
         print(f"no row has {options.only!r} in its name", file=sys.stderr)
@@ -61,7 +64,11 @@ def _options() -> argparse.Namespace:
         prog="scripts/bench",
         description="Measure beside the peers, in one run. A missed target is shown, not an error.",
     )
-    parser.add_argument("suite", choices=sorted(SUITES), help="what to measure")
+    parser.add_argument(
+        "suite",
+        choices=[*sorted(SUITES), "profile"],
+        help="what to measure; profile: where the time of a tell and an ask goes",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     parser.add_argument("--quick", action="store_true", help="short form, for ratios only")
     parser.add_argument("--rounds", type=int, help=f"samples per side (default {ROUNDS})")
