@@ -11,44 +11,40 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from bench import figures
 
 EVERY_S: Final = 0.002
 """The pause between two questions."""
 
-SOURCE_BYTES: Final = 500_000
-"""How much of the standard library's source is parsed in one call."""
+SOURCE_LENGTH: Final = 500_000
+"""Characters of the standard library's source that are parsed in one call, at least."""
+
+Kind = Literal["idle", "block", "spin", "parse"]
 
 
-def idle(over: threading.Event) -> None:
-    """Do nothing."""
+def disturb(kind: Kind, begun: threading.Event, over: threading.Event) -> None:
+    """Do what `kind` names until `over` is set; `begun` is set just before.
 
-
-def block(over: threading.Event) -> None:
-    """Sleep in the thread, as a blocking library call does."""
-    while not over.is_set():
-        time.sleep(0.05)
-
-
-def spin(over: threading.Event) -> None:
-    """Compute in Python without a pause."""
-    total = 0
-    while not over.is_set():
-        for n in range(10_000):
-            total += n
-
-
-def parse(over: threading.Event) -> None:
-    """Parse a large source again and again: one C call, which holds the interpreter's lock."""
-    source = large_source()
-    while not over.is_set():
-        ast.parse(source)
+    - `idle`: nothing; it returns at once.
+    - `block`: sleep in the thread, as a blocking library call does.
+    - `spin`: compute in Python without a pause.
+    - `parse`: parse a large source again and again: one C call, which holds the interpreter's lock.
+    """
+    source = large_source() if kind == "parse" else ""
+    begun.set()
+    while kind != "idle" and not over.is_set():
+        if kind == "block":
+            time.sleep(0.05)
+        elif kind == "spin":
+            sum(n for n in range(10_000))
+        else:
+            ast.parse(source)
 
 
 def large_source() -> str:
-    """Return at least 500,000 characters of the standard library's source, which parse."""
+    """Return a long piece of the standard library's source that parses."""
     parts: list[str] = []
     size = 0
     for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
@@ -57,17 +53,9 @@ def large_source() -> str:
         if "from __future__" not in text:
             parts.append(text)
             size += len(text)
-        if size >= SOURCE_BYTES:
+        if size >= SOURCE_LENGTH:
             break
     return "\n".join(parts)
-
-
-KINDS: Final[dict[str, Callable[[threading.Event], None]]] = {
-    "idle": idle,
-    "block": block,
-    "spin": spin,
-    "parse": parse,
-}
 
 
 def p99_ms(ask: Callable[[], object], for_s: float) -> float:

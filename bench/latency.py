@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from actors import Actor, ActorSystem, Message, Request, handles
 from bench import disturbance
+from bench.disturbance import Kind
 
 
 class Ping(Request[int]):
@@ -20,7 +21,7 @@ class Ping(Request[int]):
 class Disturb(Message):
     """Tells a `Disturber` what to do, until it is over."""
 
-    kind: str
+    kind: Kind
 
 
 class Responder(Actor):
@@ -43,11 +44,10 @@ class Disturber(Actor):
     @handles
     def disturb(self, message: Disturb) -> None:
         """Do it until it is over."""
-        self.begun.set()
-        disturbance.KINDS[message.kind](self.over)
+        disturbance.disturb(message.kind, self.begun, self.over)
 
 
-def reaction(kind: str, for_ms: int) -> float:
+def reaction(kind: Kind, for_ms: int) -> float:
     """Return the 99th percentile of the system loop's answers in ms, asked for `for_ms`."""
     begun, over = threading.Event(), threading.Event()
     with ActorSystem("bench") as system:

@@ -12,6 +12,7 @@ import pykka
 from pydantic import BaseModel, ConfigDict
 
 from bench import disturbance, stopwatch
+from bench.disturbance import Kind
 
 THREADS = 4
 
@@ -78,13 +79,14 @@ class Driver(pykka.ThreadingActor):
 class Disturber(pykka.ThreadingActor):
     """Disturbs the other threads until it is over."""
 
-    def __init__(self, over: threading.Event) -> None:
+    def __init__(self, begun: threading.Event, over: threading.Event) -> None:
         super().__init__()
+        self.begun = begun
         self.over = over
 
-    def on_receive(self, message: object) -> None:
+    def on_receive(self, message: Kind) -> None:
         """Do what `message` names."""
-        disturbance.KINDS[str(message)](self.over)
+        disturbance.disturb(message, self.begun, self.over)
 
 
 def told(target: pykka.ActorRef[Counter], count: int, *, fresh: bool) -> None:
@@ -179,14 +181,15 @@ def idle_actor(count: int) -> float:
     return (stopwatch.resident_bytes() - before) / count
 
 
-def reaction(kind: str, for_ms: int) -> float:
+def reaction(kind: Kind, for_ms: int) -> float:
     """Return the 99th percentile, in ms, of an actor's answers while another one disturbs it."""
-    over = threading.Event()
+    begun, over = threading.Event(), threading.Event()
     responder = Counter.start(0)
-    disturber = Disturber.start(over)
+    disturber = Disturber.start(begun, over)
     question = Total()
     disturbance.p99_ms(lambda: responder.ask(question), for_ms / 20_000)
     disturber.tell(kind)
+    begun.wait()
     try:
         return disturbance.p99_ms(lambda: responder.ask(question), for_ms / 1_000)
     finally:
