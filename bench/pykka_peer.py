@@ -5,13 +5,16 @@ Runs in `.venv-bench/pykka` and imports nothing of this project.
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 
 import pykka
 from pydantic import BaseModel, ConfigDict
 
-from bench import stopwatch
+from bench import disturbance, stopwatch
+from bench.disturbance import Kind
+
+THREADS = 4
 
 
 class Add(BaseModel):
@@ -65,16 +68,29 @@ class Driver(pykka.ThreadingActor):
 
     def on_receive(self, message: object) -> float:
         """Do the work that `message` describes."""
-        start = time.perf_counter()
-        if isinstance(message, Flood):
-            flood(self.target, message.count, fresh=message.fresh)
-        elif isinstance(message, Interview):
-            interview(self.target, message.count)
-        return time.perf_counter() - start
+        with stopwatch.timing() as taken:
+            if isinstance(message, Flood):
+                flood(self.target, message.count, fresh=message.fresh)
+            elif isinstance(message, Interview):
+                interview(self.target, message.count)
+        return taken.seconds
 
 
-def flood(target: pykka.ActorRef[Counter], count: int, *, fresh: bool) -> None:
-    """Tell `count` messages and wait until all are handled."""
+class Disturber(pykka.ThreadingActor):
+    """Disturbs the other threads until it is over."""
+
+    def __init__(self, begun: threading.Event, over: threading.Event) -> None:
+        super().__init__()
+        self.begun = begun
+        self.over = over
+
+    def on_receive(self, message: Kind) -> None:
+        """Do what `message` names."""
+        disturbance.disturb(message, self.begun, self.over)
+
+
+def told(target: pykka.ActorRef[Counter], count: int, *, fresh: bool) -> None:
+    """Tell `count` messages."""
     tell = target.tell
     if fresh:
         for n in range(count):
@@ -83,6 +99,11 @@ def flood(target: pykka.ActorRef[Counter], count: int, *, fresh: bool) -> None:
         message = Add(n=1)
         for _ in range(count):
             tell(message)
+
+
+def flood(target: pykka.ActorRef[Counter], count: int, *, fresh: bool) -> None:
+    """Tell `count` messages and wait until all are handled."""
+    told(target, count, fresh=fresh)
     target.ask(Total())
 
 
@@ -93,43 +114,62 @@ def interview(target: pykka.ActorRef[Counter], count: int) -> None:
         target.ask(question)
 
 
-def tell_from_thread(count: int, *, fresh: bool) -> float:
-    """Return messages per second, told by the main thread and handled."""
+def tell_from_threads(count: int, *, threads: int, fresh: bool) -> float:
+    """Return messages per second, told by so many threads at once and handled."""
     counter = Counter.start(0)
-    return count / stopwatch.seconds(lambda: flood(counter, count, fresh=fresh))
+
+    def work() -> None:
+        if threads == 1:
+            flood(counter, count, fresh=fresh)
+            return
+        each = count // threads
+        tellers = [
+            threading.Thread(target=told, args=(counter, each), kwargs={"fresh": fresh})
+            for _ in range(threads)
+        ]
+        for teller in tellers:
+            teller.start()
+        for teller in tellers:
+            teller.join()
+        counter.ask(Total())
+
+    flood(counter, stopwatch.warm_up(count), fresh=fresh)
+    return count // threads * threads / stopwatch.seconds(work)
 
 
 def tell_between_actors(count: int, *, fresh: bool) -> float:
     """Return messages per second, told by one actor and handled by another."""
-    driver = Driver.start(Counter.start(0))
-    return count / _answer(driver, Flood(count, fresh))
+    return count / _drive(Flood(stopwatch.warm_up(count), fresh), Flood(count, fresh))
 
 
 def ask_between_actors(count: int) -> float:
     """Return microseconds per ask of one actor to another."""
+    return _drive(Interview(stopwatch.warm_up(count)), Interview(count)) / count * 1e6
+
+
+def _drive(warm_up: object, work: object) -> float:
     driver = Driver.start(Counter.start(0))
-    return _answer(driver, Interview(count)) / count * 1e6
+    driver.ask(warm_up, block=True)
+    return float(driver.ask(work, block=True))
 
 
 def ask_from_thread(count: int) -> float:
     """Return microseconds per ask of the main thread."""
     counter = Counter.start(0)
+    interview(counter, stopwatch.warm_up(count))
     return stopwatch.seconds(lambda: interview(counter, count)) / count * 1e6
-
-
-def _answer(driver: pykka.ActorRef[Driver], question: object) -> float:
-    return float(driver.ask(question, block=True))
 
 
 def spawn(count: int) -> float:
     """Return actors started per second; the last one has answered."""
 
-    def work() -> None:
-        for _ in range(count):
+    def work(total: int) -> None:
+        for _ in range(total):
             last = Counter.start(0)
         last.ask(Total())
 
-    return count / stopwatch.seconds(work)
+    work(stopwatch.warm_up(count))
+    return count / stopwatch.seconds(lambda: work(count))
 
 
 def idle_actor(count: int) -> float:
@@ -141,18 +181,39 @@ def idle_actor(count: int) -> float:
     return (stopwatch.resident_bytes() - before) / count
 
 
+def reaction(kind: Kind, for_ms: int) -> float:
+    """Return the 99th percentile, in ms, of an actor's answers while another one disturbs it."""
+    begun, over = threading.Event(), threading.Event()
+    responder = Counter.start(0)
+    disturber = Disturber.start(begun, over)
+    question = Total()
+    disturbance.p99_ms(lambda: responder.ask(question), for_ms / 20_000)
+    disturber.tell(kind)
+    begun.wait()
+    try:
+        return disturbance.p99_ms(lambda: responder.ask(question), for_ms / 1_000)
+    finally:
+        over.set()
+
+
 def close() -> None:
     """End every actor, so that the process can end."""
     pykka.ActorRegistry.stop_all(block=True)
 
 
 MEASURES: dict[str, Callable[[int], float]] = {
-    "tell_thread_reused": lambda count: tell_from_thread(count, fresh=False),
-    "tell_thread_fresh": lambda count: tell_from_thread(count, fresh=True),
+    "tell_thread_reused": lambda count: tell_from_threads(count, threads=1, fresh=False),
+    "tell_thread_fresh": lambda count: tell_from_threads(count, threads=1, fresh=True),
+    "tell_threads_reused": lambda count: tell_from_threads(count, threads=THREADS, fresh=False),
+    "tell_threads_fresh": lambda count: tell_from_threads(count, threads=THREADS, fresh=True),
     "tell_actor_reused": lambda count: tell_between_actors(count, fresh=False),
     "tell_actor_fresh": lambda count: tell_between_actors(count, fresh=True),
     "ask_actor": ask_between_actors,
     "ask_thread": ask_from_thread,
     "spawn": spawn,
     "idle_actor": idle_actor,
+    "idle": lambda for_ms: reaction("idle", for_ms),
+    "block": lambda for_ms: reaction("block", for_ms),
+    "spin": lambda for_ms: reaction("spin", for_ms),
+    "parse": lambda for_ms: reaction("parse", for_ms),
 }

@@ -1,103 +1,167 @@
-"""Samples the rows: both sides in turn, several rounds, the best figure of each kept."""
+"""Samples the rows: all sides in turn, several rounds, the best figure of each kept."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import peers
+from bench import figures, peers
+from bench.loops import LOOP
 from bench.rows import Result, Row, Side
 
+OURS = "ours"
 TIMEOUT_S = 300
-"""A sample that takes longer has hung; the largest takes seconds."""
+"""A sample that takes longer has hung; the largest takes half a minute."""
 
-LOWER_IS_BETTER = frozenset({"us", "ms", "B"})
+Task = tuple[str, str, str, int]
+"""One thing to sample: who (`ours` or a peer), module, measure, count."""
 
 
 class SampleError(Exception):
     """A sample ended without a figure; `text` is its last line of complaint."""
 
-    def __init__(self, side: Side, text: str) -> None:
-        super().__init__(side, text)
-        self.side = side
+    def __init__(self, task: Task, text: str) -> None:
+        super().__init__(task, text)
+        self.task = task
         self.text = text
 
     def __str__(self) -> str:
-        return f"{self.side.module}.{self.side.measure}: {self.text}"
+        _, module, measure, _ = self.task
+        return f"{module}.{measure}: {self.text}"
 
 
-def sample(python: Path, side: Side, *, quick: bool) -> float:
-    """Run one measure in a new process of `python` and return its figure.
+def sample(python: Path, task: Task, *, loop: str) -> dict[str, float]:
+    """Run one measure in a new process of `python` and return its figures by part.
+
+    A measure with one figure has it under the part "". `loop` is which event loop peers on
+    asyncio run on.
 
     Raises:
         SampleError: The process failed, hung, or printed no figure.
     """
-    count = side.quick if quick else side.count
-    command = [str(python), "-m", "bench.side", side.module, side.measure, str(count)]
+    _, module, measure, count = task
+    command = [str(python), "-m", "bench.side", module, measure, str(count)]
     try:
         done = subprocess.run(
-            command, cwd=peers.ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            command,
+            cwd=peers.ROOT,
+            env={**os.environ, LOOP: loop},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise SampleError(side, f"no figure within {TIMEOUT_S} s") from None
+        raise SampleError(task, f"no figure within {TIMEOUT_S} s") from None
     if done.returncode != 0:
         complaint = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise SampleError(side, complaint[-1])
-    return float(json.loads(done.stdout.splitlines()[-1]))
+        raise SampleError(task, complaint[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found if isinstance(found, dict) else {"": float(found)}
 
 
-class _Tally:
-    """The figures of one row so far."""
+class Samples:
+    """Every figure taken so far. What several rows read is taken once a round."""
 
-    def __init__(self, row: Row) -> None:
-        self.row = row
-        self.ours: list[float] = []
-        self.theirs: list[float] = []
-        self.problem: str | None = None
+    def __init__(self, pythons: Mapping[str, Path], *, quick: bool, loop: str) -> None:
+        self.pythons = pythons
+        self.quick = quick
+        self.loop = loop
+        self.problems: dict[Task, str] = {}
+        self._found: dict[Task, list[dict[str, float]]] = {}
 
-    def take(self, round_number: int, *, quick: bool) -> None:
-        """Sample both sides once; who goes first alternates, as the machine warms and tires."""
-        turns: list[tuple[Path, Side, list[float]]] = [
-            (Path(sys.executable), self.row.ours, self.ours)
+    def task(self, who: str, side: Side) -> Task:
+        """Return what has to be run for one side of a row."""
+        return (who, side.module, side.measure, side.quick if self.quick else side.count)
+
+    def take(self, row: Row, round_number: int) -> None:
+        """Sample the sides of a row that this round has not yet; who goes first alternates."""
+        turns = [
+            (who, side)
+            for who, side in _sides(row)
+            if who in self.pythons and round_number < (side.rounds or round_number + 1)
         ]
-        if self.row.peer is not None and self.row.theirs is not None:
-            turns.append((peers.interpreter(self.row.peer), self.row.theirs, self.theirs))
-        if round_number % 2:
-            turns.reverse()
-        for python, side, figures in turns:
+        # The machine warms and tires: nobody shall always come first.
+        for who, side in turns[::-1] if round_number % 2 else turns:
+            task = self.task(who, side)
+            found = self._found.setdefault(task, [])
+            if len(found) > round_number or task in self.problems:
+                continue
             try:
-                figures.append(sample(python, side, quick=quick))
+                found.append(sample(self.pythons[who], task, loop=self.loop))
             except SampleError as error:
-                self.problem = str(error)
+                self.problems[task] = str(error)
 
-    def result(self) -> Result:
-        """Return the best of both sides."""
-        best = min if self.row.unit in LOWER_IS_BETTER else max
-        return Result(
-            self.row,
-            best(self.ours, default=None),
-            best(self.theirs, default=None),
-            self.problem,
-        )
+    def best(self, who: str, side: Side, unit: str) -> float | None:
+        """Return the best figure of one side; None when there is none."""
+        found = self._found.get(self.task(who, side), [])
+        return figures.best(unit, [parts[side.part] for parts in found if side.part in parts])
+
+    def ours(self, row: Row) -> float | None:
+        """Return our figure of a row; of a growth, the exponent between the best costs."""
+        if isinstance(row.ours, Side):
+            return self.best(OURS, row.ours, row.unit)
+        ends = [
+            (self.task(OURS, side)[3], self.best(OURS, side, row.unit))
+            for side in (row.ours.small, row.ours.large)
+        ]
+        known = [(float(size), cost) for size, cost in ends if cost is not None]
+        return figures.growth_exponent(*known) if len(known) == 2 else None
+
+
+def _sides(row: Row) -> list[tuple[str, Side]]:
+    ours = [row.ours] if isinstance(row.ours, Side) else [row.ours.small, row.ours.large]
+    return [*((OURS, side) for side in ours), *row.peers.items()]
 
 
 def run(
-    rows: Sequence[Row], *, rounds: int, quick: bool, progress: Callable[[str], None]
+    rows: Sequence[Row],
+    *,
+    pythons: Mapping[str, Path],
+    absent: Mapping[str, str],
+    loop: str,
+    rounds: int,
+    quick: bool,
+    progress: Callable[[str], None],
 ) -> list[Result]:
     """Measure `rows` in `rounds` rounds; one result per row, in their order.
 
     Rounds go over all rows before the next begins, so that a slow minute of the machine touches
     one sample of each row and not all samples of one.
+
+    Args:
+        rows: What to measure.
+        pythons: The interpreters, of `ours` and of the peers that there are.
+        absent: Why a peer has none, in a few words.
+        loop: `uvloop` or `asyncio`: what the peers on asyncio run on.
+        rounds: Samples of each side, where the side does not want fewer.
+        quick: Whether to take the short form of each measure.
+        progress: Told what is being measured.
     """
-    for peer in sorted({row.peer for row in rows if row.peer is not None}):
-        peers.interpreter(peer)
-    tallies = [_Tally(row) for row in rows]
+    samples = Samples(pythons, quick=quick, loop=loop)
     for round_number in range(rounds):
-        for tally in tallies:
-            if tally.problem is None:
-                progress(f"round {round_number + 1}/{rounds}: {tally.row.name}")
-                tally.take(round_number, quick=quick)
-    return [tally.result() for tally in tallies]
+        for row in rows:
+            progress(f"round {round_number + 1}/{rounds}: {row.name}")
+            samples.take(row, round_number)
+    return [_result(row, samples, absent) for row in rows]
+
+
+def _result(row: Row, samples: Samples, absent: Mapping[str, str]) -> Result:
+    measured = {name: samples.best(name, side, row.unit) for name, side in row.peers.items()}
+    problems = [
+        samples.problems[task]
+        for task in (samples.task(who, side) for who, side in _sides(row))
+        if task in samples.problems
+    ]
+    return Result(
+        row,
+        samples.ours(row),
+        peers={name: value for name, value in measured.items() if value is not None},
+        absent={
+            name: absent.get(name, "failed") for name, value in measured.items() if value is None
+        },
+        problem="; ".join(problems) or None,
+    )

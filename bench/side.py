@@ -1,7 +1,7 @@
 """One sample in a process of its own: `python -m bench.side MODULE MEASURE COUNT`.
 
 A fresh process per sample keeps the heap, the threads and a crash of one measure out of the next.
-Prints the figure as JSON on the last line of standard output.
+Prints the figure, or the figures by name, as JSON on the last line of standard output.
 """
 
 from __future__ import annotations
