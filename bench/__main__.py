@@ -8,9 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from bench import anatomy, local, peers, report, runner
+from bench import anatomy, local, peers, remote, report, runner
 
-SUITES = {"local": local.ROWS}
+SUITES = {"local": local.ROWS, "remote": remote.ROWS}
 ROUNDS = 5
 QUICK_ROUNDS = 2
 

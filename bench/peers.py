@@ -19,6 +19,8 @@ HOME = ROOT / ".venv-bench"
 NEEDS: Final = {
     "pykka": ("pykka", "pydantic"),
     "xoscar": ("xoscar", "pydantic", "uvloop"),
+    "thespian": ("thespian", "pydantic"),
+    "pyzmq": ("pyzmq",),
     "autogen-core": ("autogen-core", "pydantic", "uvloop"),
 }
 """What each peer needs, by its name on the package index, which comes first; the versions stand in
