@@ -29,7 +29,7 @@ class Add(BaseModel):
     n: int
 
 
-class Counter(Actor):  # type: ignore[misc]  # Thespian has no types
+class Counter(Actor):
     """Adds what it is told; answers its total."""
 
     total = 0
