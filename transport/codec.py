@@ -60,11 +60,8 @@ __all__ = [
     "encode_local",
     "encode_message",
     "encode_reply",
-    "head_of",
     "pack_envelope",
     "pack_parcel",
-    "payload_behind",
-    "row_with",
     "unpack_envelope",
     "unpack_parcel",
 ]
@@ -88,9 +85,6 @@ _ERROR_NODES: Final = 64
 _NO_MSGPACK: Final = "is not msgpack without maps and extensions"
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _LANES: Final = {lane.value: lane for lane in Lane}
-
-# Headers of payloads of fewer than 256 bytes, by their length.
-_BIN_8: Final = tuple(bytes((0xC4, size)) for size in range(256))
 
 # Packers that nobody uses at the moment. One is made in a microsecond and holds 256 KiB, so they
 # are kept; taking one from a list and putting it back is atomic, which a shared packer is not.
@@ -404,46 +398,6 @@ def unpack_envelope(row: bytes) -> Envelope:
     if problem is not None:
         raise Undecodable(what, problem)
     return envelope
-
-
-def head_of(envelope: Envelope) -> bytes:
-    """The beginning of the rows of all envelopes that differ from this one in their payload only.
-
-    For `row_with`, which costs a tenth of `pack_envelope`.
-
-    Raises:
-        LocalProtocolError, TooBigForWire: As `pack_envelope` does.
-    """
-    return pack_envelope(envelope._replace(payload=b""))[:-2]  # the header of an empty payload
-
-
-def row_with(head: bytes, payload: bytes) -> bytes:
-    """The row of an envelope; `payload` is what one of the `encode_` functions gave."""
-    size = len(payload)
-    if size < len(_BIN_8):
-        return b"".join((head, _BIN_8[size], payload))
-    if size < 1 << 16:
-        return b"".join((head, b"\xc5", size.to_bytes(2), payload))
-    return b"".join((head, b"\xc6", size.to_bytes(4), payload))
-
-
-def payload_behind(size: int, row: bytes) -> bytes | None:
-    """The payload of a row whose first `size` bytes are a head; None when it has another form.
-
-    A head is the beginning of a row that `unpack_envelope` has taken: equal bytes mean equal
-    fields, so nothing but the payload has to be looked at again.
-    """
-    kind = row[size : size + 1]
-    if kind == b"\xc4":
-        start = size + 2
-    elif kind == b"\xc5":
-        start = size + 3
-    elif kind == b"\xc6":
-        start = size + 5
-    else:
-        return None
-    payload = row[start:]
-    return payload if int.from_bytes(row[size + 1 : start]) == len(payload) else None
 
 
 def pack_parcel(parcel: Parcel) -> bytes:

@@ -15,9 +15,8 @@ The declared set:
 - unions whose members differ on the wire (null, bool, number, text, list, map), and unions of
   messages with a discriminator; Optional, Annotated, NewType and type aliases of all these.
 
-The rules are applied by a walk over the resolved annotation. The walk enters a nested message
-through a callback of `transport.message`, which knows the classes that are being made at the moment
-and so sees circles.
+A walk over the resolved annotation applies them. It enters a nested message through a callback
+of `transport.message`, which knows the classes being made at the moment and so sees circles.
 """
 
 from __future__ import annotations
@@ -269,9 +268,10 @@ class FieldTypes:
             if len(found) == 1 or set(found) == {int, float}:
                 continue
             if not all(self._is_message(value_type) for value_type in found):
+                names = " and ".join(map(type_text, found))
                 raise self._refusal(
                     union,
-                    f"cannot be told apart on the wire: {_listed(found)} are each a {kind}",
+                    f"cannot be told apart on the wire: {names} are each a {kind}",
                     "keep one of them, or wrap them in messages with a discriminator",
                 )
             if not discriminated:
@@ -448,7 +448,3 @@ def _parameters_of(message: type) -> frozenset[TypeVar]:
 
 def _example(message: type) -> str:
     return f"{message.__qualname__}[{', '.join('int' for _ in _parameters_of(message))}]"
-
-
-def _listed(value_types: Iterable[object]) -> str:
-    return " and ".join(type_text(value_type) for value_type in value_types)

@@ -228,13 +228,13 @@ def launch(
     if spec.restart != "temporary":
         cell.maker = lambda: _make(cell)
     realm.enter(path, cell)
+    if parent is not None:
+        parent.adopt(cell)  # also a stillborn one, whose children may live for a while
     try:
         actor = _make(cell)
     except BaseException as error:
         cell.stillborn(error)
         raise
-    if parent is not None:
-        parent.adopt(cell)
     actor._start_actor_loop()
     return cell.ref
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from actors.kernel.errors import ActorDead, Expired, Unhandled
 from actors.kernel.handlers import Handler, HandlerTable, find, redefined
 from actors.kernel.lifecycle import State
-from actors.kernel.mailbox import CONTROL_BOUND, CONTROL_RUN, SMALL, Envelope, Slot, StopMarker
+from actors.kernel.mailbox import CONTROL_RUN, SMALL, Envelope, Slot, StopMarker
 from actors.kernel.ref import ActorRef
 from actors.kernel.turns import Turns
 
@@ -103,18 +103,11 @@ class Cell(Turns):
             if self.system:
                 self._run_system()
         self.scheduled = False
-        if self.room and self._roomy():
+        if self.room:
             self.wake_senders()
         if self.system or (self.state is RUNNING and self._can_go_on()):
             self.kick()
         return count
-
-    def _roomy(self) -> bool:
-        """Half empty, so that a waiting thread is woken once per half lane, not per message."""
-        control = self.control
-        return 2 * len(self.user) <= self.bound or (
-            control is not None and 2 * len(control) <= CONTROL_BOUND
-        )
 
     def _can_go_on(self) -> bool:
         """Whether a queued message may run now (mail waits behind a handler that awaits)."""

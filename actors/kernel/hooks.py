@@ -41,13 +41,20 @@ class HookRun(Holder):
             self.end(None)
             return
         self.box.keeper = self
-        self._task = dispatcher.task(_awaited(result), name, self)
+        # a coroutine itself, so that a cancelled one is closed even before its first step
+        work = result if inspect.iscoroutine(result) else _awaited(result)
+        self._task = dispatcher.task(work, name, self)
         self._task.add_done_callback(self._finished)
 
     def cancel(self) -> None:
         """Ask an `async` hook to end."""
         if self._task is not None:
             self._task.cancel()
+
+    def settle(self) -> None:
+        """Take it as over if it is, though its loop has not said so yet."""
+        if self._task is not None and self._task.done() and not self.over:
+            self._finished(self._task)
 
     def limit(self, timers: Timers, patience_s: float, left_behind: Callable[[], object]) -> None:
         """Cancel it after `patience_s`; if it ignores this, say so and leave it behind."""

@@ -220,9 +220,12 @@ class LifeCycle(Bonds):
         A handler that runs is interrupted and gets `shutdown_s` to clean up; then the children
         and `on_stop`, as for any orderly end. `done` is called when it is down, also for good.
         """
-        if self.state is State.DEAD or (self.state is State.WAITING and self.parked is None):
-            self.cancel_timers()  # of its back-off: it starts again with the others
+        if self.hook is not None:
+            self.hook.settle()  # who has just started says goodbye, too
+        if self.state is State.DEAD:
             done()
+        elif self.state is State.WAITING and self.parked is None:
+            self.stop_children(done)  # those of the incarnation that failed may still be ending
         elif self.parked is not None:
             self.parked.append(done)
         elif self.state is State.STOPPING:
@@ -257,6 +260,7 @@ class LifeCycle(Bonds):
             up()
             return
         self.up = up
+        self.cancel_timers()  # of its own back-off, which would start it a second time
         self._restart()
 
     def _say_up(self) -> None:
@@ -364,7 +368,12 @@ class LifeCycle(Bonds):
         if isinstance(decision, Again):
             self.state = State.WAITING
             self.sealed = False
-            self._await_restart(decision.delay_s)
+            # a group that waits for it to be down starts it again with the others
+            siblings, self.enders = self.enders, None
+            for down in siblings or ():
+                down()
+            if not siblings:
+                self._await_restart(decision.delay_s)
         elif isinstance(decision, GiveUp):
             self._down_for_good(decision, error or "stopped itself")
         else:

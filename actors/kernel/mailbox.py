@@ -122,7 +122,7 @@ class Mailbox(abc.ABC):
         self.control: deque[object] | None = None
         self.system: deque[Callable[[], object]] | None = None
         # senders that wait for room, in the order they came; a dict, so that one may leave
-        self.room: dict[Callable[[], object], bool] | None = None
+        self.room: dict[Callable[[], object], object] | None = None  # and what each has to send
         self.slots: dict[Slot, object] | None = None  # the newest message per key; under _LOCK
         self.keeper: Holder | None = None  # the handler or hook that keeps it shut; see `waits`
         self.scheduled = True  # held; see `release`
@@ -242,7 +242,7 @@ class Mailbox(abc.ABC):
             with _LOCK:
                 if self.room is None:
                     self.room = {}
-        self.room[wake] = True
+        self.room[wake] = message
         if self.sealed or self.has_room(message):
             wake()
 
@@ -272,9 +272,20 @@ class Mailbox(abc.ABC):
         """Tell the senders that wait for room to try again, in the order they came."""
         room = self.room
         if room is not None:
-            for wake in tuple(room):  # who finds no room comes back, but not in this round
-                if room.pop(wake, False):  # else it has left meanwhile
+            for wake, message in tuple(room.items()):
+                # who finds no room would come back and, if it is this actor itself, for ever
+                if (self.sealed or self.roomy(message)) and wake in room:
+                    del room[wake]
                     wake()
+
+    def roomy(self, message: object) -> bool:
+        """Whether its lane is half empty: a sender is woken once per half lane, not per message."""
+        handler = self.handler_of(type(message)) if self.sorts else None
+        if handler is not None and handler.control:
+            half = self.control is None or 2 * len(self.control) <= CONTROL_BOUND
+        else:
+            half = 2 * len(self.user) <= self.bound
+        return half and self.has_room(message)
 
     def waiting(self) -> int:
         """Messages queued in CONTROL and USER, without stop markers."""

@@ -47,6 +47,11 @@ class Turn(Holder):
         self.task: asyncio.Task[Any] | None = None
         self.awaited: Reply[Any] | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether its task has returned."""
+        return self.task is not None and self.task.done()
+
 
 class Turns(LifeCycle):
     """A life cycle whose handlers may await."""
@@ -110,7 +115,7 @@ class Turns(LifeCycle):
             self._turn_ended()
         else:
             turn.awaited = awaited  # which is not done, or it would not have been yielded
-            awaited.waiter = self.kick
+            awaited.when_done(self.kick)  # beside whoever waits for it already
         finally:
             dispatcher.stepping = None
 
@@ -123,6 +128,11 @@ class Turns(LifeCycle):
             if not task.cancelled() and (error := task.exception()) is not None:
                 self.log_error("a handler given up raised %s", type(error).__name__)
             return  # given up by `abandon`, which ended its message
+        self._end_of(turn, task)
+        self._turn_ended()
+
+    def _end_of(self, turn: Turn, task: asyncio.Task[Any]) -> None:
+        """End the message of a handler that is over."""
         if task.cancelled() and self.state is State.STOPPING:
             self._interrupted(turn)
         elif (error := _error_of(task)) is not None:
@@ -131,7 +141,6 @@ class Turns(LifeCycle):
             self.count.handled += 1
             if turn.reply is not None:
                 turn.reply.answer(task.result())
-        self._turn_ended()
 
     def _turn_ended(self) -> None:
         if self.turn is None and not self.aside and self.then_idle is not None:
@@ -169,7 +178,7 @@ class Turns(LifeCycle):
     def _tell_failed(self, item: object, message: object) -> None:
         """A failed tell goes back to the head of the lane once; a second time it is poison."""
         restarts = self.spec.restart != "temporary" and not self.sealed
-        if not restarts or self.state is not State.RUNNING:
+        if not restarts or not (self.state in (State.RUNNING, State.WAITING) or self.parked):
             self.count.failed += 1
             return
         envelope = item if type(item) is Envelope else Envelope(message)
@@ -197,7 +206,10 @@ class Turns(LifeCycle):
         self.turn = self.keeper = None
         self.aside = None
         for turn in turns:
-            self._given_up(turn)
+            if turn.task is not None and turn.task.done():
+                self._end_of(turn, turn.task)  # it has ended; only its callback is still to come
+            else:
+                self._given_up(turn)
 
     def _given_up(self, turn: Turn) -> None:
         self._interrupted(turn)

@@ -52,6 +52,11 @@ class Holder:
         self.reply = reply  # where its own answer goes; tells who waits for it
         self.asked: list[Asked] = []
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is over already, though its box is told only when its loop comes round."""
+        return False
+
 
 def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
     """Note that `holder` asks `target`, before the message is put.
@@ -101,7 +106,7 @@ def _walk(start: Box, is_goal: Callable[[Box], bool]) -> tuple[str, ...] | None:
 
 def _waits_for(box: Box) -> Iterator[Box]:
     keeper = box.keeper
-    if keeper is not None:
+    if keeper is not None and not keeper.ended:
         for reply in tuple(keeper.asked):  # its own thread may change it
             if not reply.done and reply.target is not None:
                 yield reply.target

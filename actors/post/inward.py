@@ -31,11 +31,11 @@ from transport.codec import (
     encode_message,
     encode_reply,
     pack_envelope,
-    payload_behind,
     unpack_envelope,
 )
 from transport.envelope import Envelope, Kind
 from transport.errors import RemoteProtocolError, TransportError
+from transport.heads import payload_behind
 from transport.message import Message, Request, resolving
 
 if TYPE_CHECKING:

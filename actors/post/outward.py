@@ -26,9 +26,10 @@ from actors.kernel.errors import (
 from actors.kernel.waits import Holder
 from actors.post.inward import RemoteReply
 from actors.post.tokens import Asked, Confirmation, Question, Watch
-from transport.codec import encode_message, head_of, pack_envelope, row_with
+from transport.codec import encode_message, pack_envelope
 from transport.envelope import Envelope, Kind
 from transport.errors import TooBigForWire
+from transport.heads import head_of, row_with
 from transport.limits import CHAIN_LIMIT, PAYLOAD_LIMIT
 from transport.message import Message, Request
 

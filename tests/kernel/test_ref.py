@@ -558,11 +558,12 @@ def test_send_to_a_thread_actor_that_ends_meanwhile_says_so(system: ActorSystem)
 
     answer = system.start(Puppet).ask(Call(send), block=False)
     assert began.wait(PATIENCE_S)
-    slow.stop(block=False, drain=False)
+    ended = slow.stop(block=False, drain=False)
     gate.set()
 
     assert answer.get(timeout=PATIENCE_S) in ("dead", "sent")
     held.get(timeout=PATIENCE_S)
+    ended.get(timeout=PATIENCE_S)
     assert system.audit().balanced
 
 

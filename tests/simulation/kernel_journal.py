@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal
 
 from actors.kernel.errors import (
     ActorDead,
@@ -29,13 +29,6 @@ from actors.kernel.ref import ActorRef
 from actors.system import ActorSystem
 from tests.simulation.kernel_words import Declared, Word
 
-Gap = Literal[
-    "a task that has just returned counts as running",
-    "a full box with a CONTROL lane wakes its senders in vain",
-    "a stillborn child is nobody's child",
-]
-# Corners in which the kernel does not keep a rule yet: they are not judged, or kept out.
-GAPS: Final[frozenset[Gap]] = frozenset(get_args(Gap))
 SLACK_S = 1e-5  # more than the scheduler's own notion of "at the same time"
 
 
@@ -109,7 +102,6 @@ class Journal:
         self.asked: list[Asked] = []
         self.watches: Counter[tuple[str, str]] = Counter()  # watcher, watched
         self.waiting: Counter[tuple[str, str]] = Counter()  # who waits for whose answer
-        self.waited: dict[tuple[str, str], float] = {}  # and who did, until when
         self.sending: list[Word] = []  # by `send`, perhaps waiting for room
         self.stops: list[tuple[Life, ThreadReply[bool]]] = []
 
@@ -185,10 +177,7 @@ class Journal:
 
     def _left(self, life: Life) -> list[Life]:
         """The children that have not ended."""
-        left = [child for child in life.children if self.lives_on(child)]
-        if "a stillborn child is nobody's child" in GAPS:
-            left = [child for child in left if not child.stillborn]
-        return left
+        return [child for child in life.children if self.lives_on(child)]
 
     def stopping(self, life: Life, end: ThreadReply[bool]) -> None:
         """Somebody asked for the end of an actor and will be told."""
@@ -269,7 +258,6 @@ class Journal:
         """Who asked waits no longer."""
         for edge in edges:
             self.waiting[edge] -= 1
-            self.waited[edge] = self.now()
         edges.clear()
 
     def down(self, one: Incarnation, address: str) -> None:
@@ -317,8 +305,6 @@ class Journal:
         elif isinstance(error, AskCycle):
             self.expect("a refused ask is not sent", not began, word)
             hops = list(pairwise(error.path[1:]))
-            if "a task that has just returned counts as running" in GAPS:
-                hops = [hop for hop in hops if self.waited.get(hop) != self.now()]
             missing = [hop for hop in hops if not self.waiting[hop]]
             self.expect("a refused ask closes a circle", not missing, (error.path, missing))
         elif isinstance(error, MailboxFull | Expired | Unhandled):
@@ -328,5 +314,4 @@ class Journal:
 
     def refused_too_late(self, word: Word) -> bool:
         """Whether something that was handled is said not to be."""
-        gap = "a task that has just returned counts as running" in GAPS and type(word).awaits
-        return word.done and not gap
+        return word.done

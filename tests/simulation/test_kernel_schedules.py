@@ -19,8 +19,6 @@ from tests.simulation.kernel_schedules import COMPLAINTS, MODULE, main, run
 
 SCHEDULES = int(os.environ.get("MOB_SCHEDULES", "500"))
 WITHIN = 5_000  # seeds in which a planted bug must show (design §11)
-# A hook that is cancelled before its first step leaves a coroutine behind that nobody awaited.
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 
 
 @pytest.fixture(autouse=True)

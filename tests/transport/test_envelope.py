@@ -140,8 +140,9 @@ def test_the_largest_payload_under_the_largest_header_goes() -> None:
         pack_envelope(header._replace(payload=payload + b"x"))
 
 
-def test_a_payload_above_its_limit_is_refused_even_where_the_row_is_not() -> None:
-    row = row_with(payload=b"x" * 1_044_481)
+@pytest.mark.parametrize("header", [ASK, REPLY])
+def test_a_payload_above_its_limit_is_refused_even_where_the_row_is_not(header: Envelope) -> None:
+    row = row_with(**header._replace(payload=b"x" * 1_044_481)._asdict())
     assert len(row) < 1_048_576
 
     with pytest.raises(OverLimit, match="an envelope has"):
