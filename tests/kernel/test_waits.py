@@ -109,3 +109,7 @@ def test_many_answers_that_came_are_forgotten() -> None:
     assert len(a.keeper.asked) == 2
     kept: list[Asked] = a.keeper.asked
     assert kept[0] == first
+
+
+def test_a_box_that_nobody_keeps_shut_waits_for_nobody() -> None:
+    assert reaches(Node("lonely"), {"other"}) is None
