@@ -14,8 +14,9 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from actors.kernel.current import ON_LOOP
-from actors.kernel.errors import AskTimeout, WouldDeadlock
+from actors.kernel.errors import WouldDeadlock
 from actors.kernel.future import ThreadReply
+from actors.kernel.waiting import within
 
 if TYPE_CHECKING:
     from actors.kernel.ports import Scheduler
@@ -105,17 +106,7 @@ class OnLoop:
 
     async def reply(self, reply: ThreadReply[R], timeout: float) -> R:
         """See `Waiting.reply`. Who is cancelled leaves nothing behind but a dropped answer."""
-        # Not asyncio.wait_for: before Python 3.12 it may swallow a cancellation.
-        limit = asyncio.timeout(timeout)
-        try:
-            async with limit:
-                return await reply
-        except TimeoutError:
-            if not limit.expired():  # it is the answer itself
-                raise
-        if reply.done:  # it came in the same moment
-            return reply.get(timeout=0)
-        raise AskTimeout(reply.address, timeout)
+        return await within(reply, timeout)
 
     async def work(self, call: Callable[[], R]) -> R:
         """Call it in a thread of the running loop's executor, which has a bound."""

@@ -172,6 +172,11 @@ class Connections:
             connection.user = user
             self._strangers.pop(fd, None)
 
+    def cut(self, fd: int) -> bool:
+        """Cut the connection on a descriptor; whether there was one."""
+        connection = self._by_fd.get(fd)
+        return connection is not None and connection.cut()
+
     def cut_user(self, user: str) -> int:
         """Cut every connection of a key; returns how many there were."""
         return sum(

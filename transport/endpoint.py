@@ -255,9 +255,7 @@ class Endpoint:
         if known is not None:
             self._lost(known)
         elif frame is not None and door.tracked is not None:
-            for each in door.tracked:
-                if each.fd == _fd_of(frame):
-                    each.cut()
+            door.tracked.cut(_fd_of(frame))
 
     def _hear(self, connection: Dialled) -> None:
         """Take in what a dialled peer has sent, and look again after what follows."""
@@ -364,10 +362,8 @@ class Endpoint:
     def _cut(self, connection: Accepted) -> None:
         """Shut the connection down, if it is still the one on its descriptor."""
         door = connection.door
-        if door.by_fd.get(connection.fd) is connection:
-            for each in door.tracked or ():
-                if each.fd == connection.fd:
-                    each.cut()
+        if door.tracked is not None and door.by_fd.get(connection.fd) is connection:
+            door.tracked.cut(connection.fd)
 
     def _lost(self, connection: Connection) -> None:
         if not connection.open:

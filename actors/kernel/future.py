@@ -13,6 +13,7 @@ call that raises is logged.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import queue
@@ -45,7 +46,24 @@ M = TypeVar("M")
 _SETTLING: Final = keep_over_forks(threading.Lock())  # leaf; a ThreadReply is answered once
 
 
-class Reply(Awaitable[R], Generic[R]):
+class Answering(abc.ABC):
+    """Where the answer of a handler goes; see `kernel.ports.Answerable`."""
+
+    __slots__ = ()
+
+    def answer(self, value: object) -> None:
+        """Answer with what a handler returned; an answer to come is passed on when it comes."""
+        if type(value) is Reply:
+            value.pass_on(self)
+        else:
+            self.resolve(value, None)
+
+    @abc.abstractmethod
+    def resolve(self, value: Any, error: BaseException | None) -> object:
+        """Answer with a value or an error; only the first answer counts."""
+
+
+class Reply(Answering, Awaitable[R], Generic[R]):
     """The answer to a `request`, owned by the loop `home` that asked.
 
     Awaited in an asyncio task it suspends the task; in a handler that the kernel steps it
@@ -82,13 +100,6 @@ class Reply(Awaitable[R], Generic[R]):
     def fail(self, error: BaseException) -> None:
         """Answer with an exception, from any thread."""
         self.resolve(None, error)
-
-    def answer(self, value: object) -> None:
-        """Answer with what a handler returned; an answer to come is passed on when it comes."""
-        if type(value) is Reply:
-            value.pass_on(self)
-        else:
-            self.resolve(cast("R", value), None)
 
     def resolve(self, value: R | None, error: BaseException | None) -> object:
         """Answer from any thread; a late or second answer is counted and dropped."""
@@ -130,7 +141,7 @@ class Reply(Awaitable[R], Generic[R]):
 
             self.waiter = both
 
-    def pass_on(self, asker: Reply[Any] | ThreadReply[Any]) -> None:
+    def pass_on(self, asker: Answering) -> None:
         """Give this answer, when it comes, to somebody who asked for the same.
 
         So a `def` handler may return `ref.request(…)` or `self.promise()`: the mailbox goes on
@@ -155,7 +166,7 @@ class Reply(Awaitable[R], Generic[R]):
         return cast("R", self.value)
 
 
-class ThreadReply(pykka.Future[R]):
+class ThreadReply(Answering, pykka.Future[R]):
     """An answer that any thread may wait for, and any event loop may await."""
 
     def __init__(self, scheduler: Scheduler | None = None, address: str = "the actor") -> None:
@@ -244,13 +255,6 @@ class ThreadReply(pykka.Future[R]):
     def resolve(self, value: R | None, error: BaseException | None) -> bool:
         """Answer from any thread; whether this was the first answer."""
         return self._settle(value, error, None if error is None else error.__traceback__)
-
-    def answer(self, value: object) -> None:
-        """Answer with what a handler returned; an answer to come is passed on when it comes."""
-        if type(value) is Reply:
-            value.pass_on(self)
-        else:
-            self.resolve(cast("R", value), None)
 
     def set(self, value: R | None = None) -> None:
         """Answer; the value is not copied.

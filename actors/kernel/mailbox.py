@@ -228,13 +228,11 @@ class Mailbox(abc.ABC):
 
     def has_room(self, message: object) -> bool:
         """Whether `message` would be taken now."""
-        handler = self.handler_of(type(message)) if self.sorts else None
-        if handler is not None and handler.control:
-            roomy = self.control is None or len(self.control) < CONTROL_BOUND
-        else:
-            roomy = len(self.user) < self.bound
+        queued, bound = self._queued_like(message)
         extra = local_size(message) - SMALL
-        return roomy and (not extra or self.bytes_in - self.bytes_out + extra <= USER_BYTES)
+        return queued < bound and (
+            not extra or self.bytes_in - self.bytes_out + extra <= USER_BYTES
+        )
 
     def when_room(self, message: object, wake: Callable[[], object]) -> None:
         """Call `wake` (any thread, once or twice) when to try `message` again, or on sealing."""
@@ -280,12 +278,19 @@ class Mailbox(abc.ABC):
 
     def roomy(self, message: object) -> bool:
         """Whether its lane is half empty: a sender is woken once per half lane, not per message."""
+        queued, bound = self._queued_like(message)
+        return 2 * queued <= bound and self.has_room(message)
+
+    def is_control(self, message: object) -> bool:
+        """Whether `message` travels in the CONTROL lane."""
         handler = self.handler_of(type(message)) if self.sorts else None
-        if handler is not None and handler.control:
-            half = self.control is None or 2 * len(self.control) <= CONTROL_BOUND
-        else:
-            half = 2 * len(self.user) <= self.bound
-        return half and self.has_room(message)
+        return handler is not None and handler.control
+
+    def _queued_like(self, message: object) -> tuple[int, int]:
+        """How much waits in the lane of `message`, and the bound of that lane."""
+        if self.is_control(message):
+            return len(self.control or ()), CONTROL_BOUND
+        return len(self.user), self.bound
 
     def waiting(self) -> int:
         """Messages queued in CONTROL and USER, without stop markers."""

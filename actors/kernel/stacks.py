@@ -151,12 +151,7 @@ def _look_at_thread(inbox: ThreadInbox, frames: dict[int, FrameType]) -> ActorSt
 
 
 def _targets(holders: tuple[Holder, ...]) -> tuple[str, ...]:
-    return tuple(
-        reply.target.address
-        for holder in holders
-        for reply in tuple(holder.asked)
-        if not reply.done and reply.target is not None
-    )
+    return tuple(box.address for holder in holders for box in holder.waits_for())
 
 
 def _name_of(holder: Holder) -> str:

@@ -57,6 +57,12 @@ class Holder:
         """Whether it is over already, though its box is told only when its loop comes round."""
         return False
 
+    def waits_for(self) -> Iterator[Box]:
+        """The actors whose answers it waits for; any thread."""
+        for reply in tuple(self.asked):  # its own thread may change it
+            if not reply.done and reply.target is not None:
+                yield reply.target
+
 
 def note(holder: Holder, reply: Asked, target: Box, message: object) -> None:
     """Note that `holder` asks `target`, before the message is put.
@@ -107,6 +113,4 @@ def _walk(start: Box, is_goal: Callable[[Box], bool]) -> tuple[str, ...] | None:
 def _waits_for(box: Box) -> Iterator[Box]:
     keeper = box.keeper
     if keeper is not None and not keeper.ended:
-        for reply in tuple(keeper.asked):  # its own thread may change it
-            if not reply.done and reply.target is not None:
-                yield reply.target
+        yield from keeper.waits_for()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.dispatch import Dispatcher
     from actors.post.office import Office
-    from transport.events import Gone, Ready
+    from transport.events import Ready
     from transport.greeting import LocalNode
     from transport.security import Context
 
@@ -235,10 +235,9 @@ class Branch:
             destination.pause_s = FIRST_REDIAL_S
         self.office.ready(self, line, event, destination)
 
-    def gone(self, line: Line, event: Gone) -> None:
+    def gone(self, line: Line) -> None:
         """A link is over; whoever is dialled is dialled again."""
         line.connection = None
-        self.office.lost(self, line, event)
         self._redial(line)
 
     # -- ending -----------------------------------------------------------------------------

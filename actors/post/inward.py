@@ -19,11 +19,12 @@ from actors.kernel.errors import (
     MailboxFull,
     UnknownAddress,
 )
-from actors.kernel.future import Reply
+from actors.kernel.future import Answering
 from actors.kernel.messages import Down, DownReason
 from actors.kernel.thread_inbox import ThreadInbox
 from actors.kernel.waits import reaches
 from actors.post.faults import error_of, info_of
+from actors.post.tokens import Stopped
 from transport.codec import (
     decode_error,
     decode_message,
@@ -52,7 +53,7 @@ class Violation(Exception):
     """The peer broke a rule; its link ends."""
 
 
-class RemoteReply:
+class RemoteReply(Answering):
     """Where the answer to a peer's ask goes; any thread, once."""
 
     __slots__ = ("_done", "_era", "_line", "_number", "_request", "chain")
@@ -70,13 +71,6 @@ class RemoteReply:
         self._request = request
         self._done = False
         self.chain = chain
-
-    def answer(self, value: object) -> None:
-        """Answer with what a handler returned; an answer to come is passed on when it comes."""
-        if type(value) is Reply:
-            value.pass_on(cast("Any", self))  # Any: it only resolves
-        else:
-            self.resolve(value, None)
 
     def resolve(self, value: Any, error: BaseException | None) -> object:
         """Answer with a value or an error; only the first answer counts."""
@@ -390,14 +384,10 @@ class Inward:
     def _stop(self, envelope: Envelope) -> None:
         realm = self._line.branch.office.realm
         resident = realm.actors.get(envelope.target)
-        reply = RemoteReply(self._line, envelope.id, _Stopped)
+        reply = RemoteReply(self._line, envelope.id, Stopped)
         if resident is None:
             reply.resolve(False, None)
             return
         ref: Any = resident.ref  # Any: both kinds take `drain`
         ended = ref.stop(block=False, drain=envelope.payload == b"\x01")
         ended.when_done(lambda: reply.resolve(ended.get(timeout=0), None))
-
-
-class _Stopped(Request[bool], tag="post.stopped"):
-    """What a STOP is answered with."""

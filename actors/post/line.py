@@ -293,7 +293,7 @@ class Line:
             case Gone():
                 self.state = "gone"
                 self.gone(event.text or event.code)
-                self.branch.gone(self, event)
+                self.branch.gone(self)
             case _:
                 raise AssertionError(event)
 

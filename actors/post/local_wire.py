@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.kernel.cell import Cell
 from actors.kernel.counters import Tally
 from actors.kernel.errors import ActorDead, KernelError, MailboxFull, MessageTooBig
-from actors.kernel.future import Reply
+from actors.kernel.future import Answering
 from actors.kernel.mailbox import CONTROL_BOUND, MESSAGE_LIMIT, SMALL, USER_BYTES
 from actors.kernel.messages import Down, DownReason
 from transport.codec import decode_local, decode_reply, encode_local, encode_reply
@@ -99,7 +99,7 @@ def _open(loopback: Loopback, opened: threading.Event) -> None:
     opened.set()
 
 
-class WiredReply:
+class WiredReply(Answering):
     """Where the answer to a wired ask goes: through the wire to where it was asked."""
 
     __slots__ = ("_cell", "_reply", "_request", "asker")
@@ -109,13 +109,6 @@ class WiredReply:
         self._reply = reply
         self._request = request
         self.asker = getattr(reply, "asker", None)  # who waits, for the graph of waits
-
-    def answer(self, value: object) -> None:
-        """Answer with what a handler returned; an answer to come is passed on when it comes."""
-        if type(value) is Reply:
-            value.pass_on(self)  # type: ignore[arg-type]  # it only resolves
-        else:
-            self.resolve(value, None)
 
     def resolve(self, value: Any, error: BaseException | None) -> object:
         """Answer with a value, which crosses, or an error."""
@@ -178,8 +171,7 @@ class WiredCell(Cell):
 
     def _reserve(self, message: Message, extra: int) -> None:
         """Take a place, and bytes, for a message that is on its way."""
-        handler = self.handler_of(type(message)) if self.sorts else None
-        control = handler is not None and handler.control
+        control = self.is_control(message)
         lane = self.control if control else self.user
         bound = CONTROL_BOUND if control else self.bound
         with self._lock:

@@ -23,6 +23,7 @@ from actors.kernel.counters import Tally
 from actors.kernel.errors import AskTimeout, KernelError, UnknownAddress
 from actors.kernel.future import ThreadReply
 from actors.post.branch import Branch, local_peer
+from actors.post.inward import Violation
 from actors.post.outward import RemoteBox
 from transport.allowed import Allowed, Peer, Role
 from transport.endpoint import end_context, new_context
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from actors.post.line import Line
     from transport.address import Address
     from transport.endpoint import Connection
-    from transport.events import Gone, Ready
+    from transport.events import Ready
     from transport.keys import KeyPair
 
 R = TypeVar("R")
@@ -209,7 +210,7 @@ class Office:
             node = next((node for node, its in self._pinned.items() if key and its == key), None)
         kept = self.control.destination(address) is not None
         line = self._on(self.control, lambda: self.control.dial(address, role, peer, node))
-        if line.node and all(self._is_ready(each, line.node) for each in self.branches):
+        if line.node and self._is_connected(line.node):
             waiting.resolve(line.node, None)
         try:
             return waiting.get(timeout=timeout)
@@ -235,8 +236,6 @@ class Office:
         with self._lock:
             known = self._pinned.setdefault(node, connection.key)
         if known != connection.key:
-            from actors.post.inward import Violation
-
             raise Violation(f"the name {node!r} belongs to another key")
 
     def ready(
@@ -251,24 +250,19 @@ class Office:
                 address = _same_host(destination.address, data)
                 role, peer = destination.role, destination.peer
                 self.data.dispatcher.call(lambda: self.data.dial(address, role, peer, line.node))
+        if not self._is_connected(line.node):
+            return
         with self._lock:
-            waiting = [
-                (each, reply)
-                for each, reply in self._waiting.items()
-                if (found := self.control.destination(each)) is not None
-                and found.line.node == line.node
-            ]
-        if all(self._is_ready(each, line.node) for each in self.branches):
-            for _, reply in waiting:
+            waiting = tuple(self._waiting.items())
+        for address, reply in waiting:
+            dialled = self.control.destination(address)
+            if dialled is not None and dialled.line.node == line.node:
                 reply.resolve(line.node, None)
 
-    @staticmethod
-    def _is_ready(branch: Branch, node: str) -> bool:
-        line = branch.lines.get(node)
-        return line is not None and line.state == "ready"
-
-    def lost(self, branch: Branch, line: Line, event: Gone) -> None:
-        """A link is over; its line has told those who waited."""
+    def _is_connected(self, node: str) -> bool:
+        """Whether both channels are ready."""
+        lines = [branch.lines.get(node) for branch in self.branches]
+        return all(line is not None and line.state == "ready" for line in lines)
 
     # -- refs -------------------------------------------------------------------------------
 

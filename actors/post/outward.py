@@ -25,7 +25,7 @@ from actors.kernel.errors import (
 )
 from actors.kernel.waits import Holder
 from actors.post.inward import RemoteReply
-from actors.post.tokens import Asked, Confirmation, Question, Watch
+from actors.post.tokens import Asked, Confirmation, Question, Stopped, Watch
 from transport.codec import encode_message, pack_envelope
 from transport.envelope import Envelope, Kind
 from transport.errors import TooBigForWire
@@ -102,7 +102,7 @@ class RemoteBox:
             payload = encode_message(message)
         except TooBigForWire as error:
             raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, PAYLOAD_LIMIT) from error
-        line = self._office.line(self._node, ON_LOOP.dispatcher)
+        line = self._line()
         left_ms = -1
         if deadline is not None:
             left_ms = max(int((deadline - self.realm.scheduler.clock.monotonic()) * 1000), 0)
@@ -223,7 +223,7 @@ class RemoteBox:
         try:
             line = self._line()
             number = line.next_id()
-            asked = Question(number, self.address, "a stop", reply, _Stop)
+            asked = Question(number, self.address, "a stop", reply, Stopped)
             payload = b"\x01" if drain else b""
             self._ask(line, asked, Envelope(Kind.STOP, number, self._path, payload=payload))
         except KernelError as error:
@@ -239,10 +239,6 @@ class RemoteBox:
             )
         except KernelError as error:
             watcher.put_down(self.address, "unreachable", str(error))
-
-
-class _Stop(Request[bool], tag="post.stop"):
-    """What a STOP is answered with."""
 
 
 def chain_of(asker: Holder | None) -> tuple[str, ...]:

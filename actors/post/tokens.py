@@ -13,18 +13,22 @@ from actors.kernel.errors import Ambiguous
 from actors.kernel.messages import Down
 from transport.codec import decode_message, decode_reply
 from transport.envelope import Envelope
+from transport.message import Request
 
 if TYPE_CHECKING:
     from actors.kernel.bonds import Bonds
     from actors.kernel.ports import Answerable
     from actors.post.line import Line
     from actors.post.outward import RemoteBox
-    from transport.message import Request
 
 
 Told: TypeAlias = tuple[str, object]
 """A message that nobody waits for, and whom it was told. There is one per message: a tuple costs a
 tenth of an object."""
+
+
+class Stopped(Request[bool], tag="post.stopped"):
+    """What a STOP is answered with: whether it ended the actor."""
 
 
 def lose(token: Token, line: Line, why: str) -> None:

@@ -57,6 +57,15 @@ class Worker(Logged):
         return await result if asyncio.iscoroutine(result) else result
 
 
+class SlowToStart(Worker):
+    """Needs a second to be up."""
+
+    async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
+        self.log.append(f"starting {self.word}")
+        await asyncio.sleep(1.0)
+        self.log.append(f"+{self.word}")
+
+
 def team(
     sim: ActorSystem, log: list[str], **specs: dict[str, Any]
 ) -> tuple[ActorRef[Parent], dict[str, ActorRef[Worker]]]:
@@ -139,14 +148,8 @@ def test_the_next_one_starts_when_the_one_before_is_up(
 ) -> None:
     log: list[str] = []
 
-    class Slow(Worker):
-        async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
-            self.log.append(f"starting {self.word}")
-            await asyncio.sleep(1.0)
-            self.log.append(f"+{self.word}")
-
     options: dict[str, Any] = {"strategy": "one_for_all", "backoff_s": 0.1}
-    specs = tuple(ChildSpec(Slow, (log, name), name=name, **options) for name in "abc")
+    specs = tuple(ChildSpec(SlowToStart, (log, name), name=name, **options) for name in "abc")
     sim.start(Parent, specs, name="parent", wait=True)
     world.run_for(2.0)
     log.clear()
@@ -473,16 +476,10 @@ def test_children_start_one_after_the_other_when_their_parent_awaits_each(
 ) -> None:
     log: list[str] = []
 
-    class Slow(Worker):
-        async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
-            self.log.append(f"starting {self.word}")
-            await asyncio.sleep(1.0)
-            self.log.append(f"+{self.word}")
-
     class Top(Actor):
         async def on_start(self) -> None:  # type: ignore[override]  # Pykka: a def
             for word in "ab":
-                await self.spawn(ChildSpec(Slow, (log, word), name=word)).started()
+                await self.spawn(ChildSpec(SlowToStart, (log, word), name=word)).started()
 
     sim.start(Top, wait=True)
 

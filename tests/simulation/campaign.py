@@ -17,7 +17,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol
@@ -222,6 +222,17 @@ def seeds(
             yield seed, run(dataclasses.replace(case, seed=seed), verbose=verbose)
         except Broken as broken:
             yield seed, broken
+
+
+def broken_rules(case: Case, count: int, run: Run, wanted: Collection[str]) -> set[str]:
+    """The rules that `count` seeds break, up to the first seed that breaks one of `wanted`."""
+    rules: set[str] = set()
+    for _, found in seeds(case, count, run):
+        if isinstance(found, Broken):
+            rules.add(found.rule)
+            if found.rule in wanted:
+                break
+    return rules
 
 
 def main(module: str, run: Run, plants: Mapping[str, Planted], arguments: Sequence[str]) -> int:

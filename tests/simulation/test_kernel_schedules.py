@@ -13,7 +13,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.campaign import JOBS, ROOT, Broken, Case, campaign, shrink
+from tests.simulation.campaign import (
+    JOBS,
+    ROOT,
+    Broken,
+    Case,
+    broken_rules,
+    campaign,
+    seeds,
+    shrink,
+)
 from tests.simulation.kernel_plants import KERNEL
 from tests.simulation.kernel_schedules import COMPLAINTS, MODULE, main, run
 
@@ -81,15 +90,8 @@ def test_leaving_out_an_operation_leaves_the_others_as_they_are() -> None:
 
 @pytest.mark.parametrize("name", KERNEL)
 def test_a_planted_bug_is_found(name: str) -> None:
-    found = set()
     with KERNEL[name].planted():
-        for seed in range(WITHIN):
-            try:
-                run(case(seed))
-            except Broken as error:
-                found.add(error.rule)
-                if found & {*KERNEL[name].rules}:
-                    break
+        found = broken_rules(case(0), WITHIN, run, KERNEL[name].rules)
 
     assert found & {*KERNEL[name].rules}
 
@@ -99,7 +101,8 @@ def test_a_failing_schedule_is_made_smaller_and_its_command_shows_it_again(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with KERNEL[name].planted():
-        big = next(filter(None, map(failure_of, (Case(MODULE, n, plant=name) for n in range(99)))))
+        tried = seeds(Case(MODULE, 0, plant=name), 99, run)
+        big = next(found for _, found in tried if isinstance(found, Broken))
         small = shrink(big, run, patience_s=20.0)
 
     again = main(small.case.command.split()[3:])

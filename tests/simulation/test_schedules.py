@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.campaign import JOBS, ROOT, Broken, Case, campaign, shrink
+from tests.simulation.campaign import JOBS, ROOT, Broken, Case, broken_rules, campaign, shrink
 from tests.simulation.mob_plants import MOB
 from tests.simulation.schedules import MODULE, main, quiet, run
 
@@ -68,15 +68,8 @@ def test_the_trace_does_not_depend_on_the_process() -> None:
 
 @pytest.mark.parametrize("name", MOB)
 def test_a_planted_bug_is_found(name: str) -> None:
-    found = set()
     with MOB[name].planted():
-        for seed in range(WITHIN):
-            try:
-                run(case(seed))
-            except Broken as error:
-                found.add(error.rule)
-                if found & {*MOB[name].rules}:
-                    break
+        found = broken_rules(case(0), WITHIN, run, MOB[name].rules)
 
     assert found & {*MOB[name].rules}
 
