@@ -879,7 +879,7 @@ def test_at_exit_a_drain_that_takes_too_long_is_cut_short(tmp_path: Path) -> Non
 
 
 CHILD = f"""
-import asyncio, sys, threading
+import asyncio, signal, sys, threading
 from actors import AsyncMob
 from {HERE} import panel
 
@@ -898,6 +898,8 @@ def watch(mob):
         threading.Event().wait(0.001)
     print("ending", flush=True)
 
+# A shell starts its background jobs with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 
