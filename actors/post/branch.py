@@ -7,7 +7,7 @@ data. Everything here runs on the branch's loop, unless it says otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from actors.kernel.logs import logger_for
@@ -24,6 +24,7 @@ from transport.states import LinkState
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Mapping
 
     from actors.kernel.dispatch import Dispatcher
     from actors.post.office import Office
@@ -72,13 +73,26 @@ class Branch:
         """Make the endpoint; the first call on the loop."""
         self.endpoint = Endpoint(self.loop, context, self, self.office.refusals)
 
-    def listen(self, address: str, role: Server | Local, guard: Guard | LocalGuard) -> str:
-        """Listen; the address that was got. Raises as `Endpoint.listen`."""
-        return self.endpoint.listen(address, role, guard)
+    def listen(
+        self,
+        address: str,
+        role: Server | Local,
+        guard: Guard | LocalGuard,
+        others: Mapping[str, str],
+    ) -> str:
+        """Listen; the address that was got. Raises as `Endpoint.listen`.
 
-    def announce(self, local: LocalNode) -> None:
-        """What the Hellos say from now on; the self-test is over."""
-        self.local = local
+        Args:
+            others: Addresses of the channels that listen already. The Hellos say them from this
+                turn on: a node that starts again is dialled, and greets, at once.
+        """
+        bound = self.endpoint.listen(address, role, guard)
+        endpoints = tuple(sorted({**others, self.channel: bound}.items()))
+        self.local = replace(self.local, endpoints=endpoints)
+        return bound
+
+    def announce(self) -> None:
+        """The self-test is over."""
         self.endpoint.announce()
 
     def now(self) -> float:

@@ -107,9 +107,8 @@ class Office:
         return (self.control, self.data)
 
     def local(self, channel: str) -> LocalNode:
-        """What the Hellos of a channel say."""
-        endpoints = tuple(sorted(self._endpoints.items()))
-        return LocalNode(self.realm.name, self._boot, channel, BUILD, endpoints=endpoints)
+        """What the Hellos of a channel say while nothing listens."""
+        return LocalNode(self.realm.name, self._boot, channel, BUILD)
 
     def _on(self, branch: Branch, work: Callable[[], R]) -> R:
         """Do something on a branch's loop and wait for it."""
@@ -143,17 +142,18 @@ class Office:
         """
         if self._endpoints:
             raise KernelError(f"node {self.realm.name!r} listens already")
-        found = {}
-        for branch in self.branches:
+        found: dict[str, str] = {}
+        for branch in (self.data, self.control):  # who dials control is told where data is
             where = address if branch is self.control else _another_port(address)
             role, guard, where = self._door(where, branch.channel, public=public)
-            found[branch.channel] = self._on(branch, partial(branch.listen, where, role, guard))
+            listen = partial(branch.listen, where, role, guard, found)
+            found[branch.channel] = self._on(branch, listen)
         if self._authenticator is not None and self.keys is not None:
             for bound in found.values():
                 self_test(self._authenticator, bound, self.keys.public)
         self._endpoints.update(found)
         for branch in self.branches:
-            self._on(branch, partial(branch.announce, self.local(branch.channel)))
+            self._on(branch, branch.announce)
         return found["control"]
 
     def _door(

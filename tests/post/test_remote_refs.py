@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -44,6 +46,8 @@ from tests.post.nodes import (
     made,
     nodes,
 )
+from transport.security import Authenticator
+from transport.self_test import self_test
 
 KINDS = ("ipc", "tcp://127.0.0.1", "tcp://[::1]")
 
@@ -397,6 +401,27 @@ def test_a_node_that_comes_back_under_its_name_is_another_boot(tmp_path: Any) ->
             again.listen(str(address))
 
             assert _until(lambda: ref.ask(Total(), timeout=PATIENCE_S)) == 0
+
+
+def test_who_is_greeted_while_a_node_opens_its_doors_is_told_of_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node that starts again is dialled at once; the self-test of its doors takes a while."""
+    with made("tcp://127.0.0.1") as (server, client, _), closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        free.close()
+        found: list[str] = []
+
+        def greeted(authenticator: Authenticator, bound: str, key: str) -> None:
+            if not found:  # at the first of the two
+                found.append(client.connect(address, key=key, timeout=PATIENCE_S))
+            self_test(authenticator, bound, key)
+
+        monkeypatch.setattr("actors.post.office.self_test", greeted)
+        server.listen(address)
+
+    assert found == ["server"]
 
 
 def _until(work: Any) -> Any:
