@@ -48,8 +48,8 @@ from transport.limits import (
     survey,
 )
 from transport.message import Message, Request, find_message
-from transport.parcel_rows import parcel_of, parcel_problem, row_of
-from transport.parcels import Parcel
+from transport.parcel_rows import batch_problem, parcel_of, parcel_problem, row_of
+from transport.parcels import Batch, Parcel
 
 __all__ = [
     "decode_error",
@@ -407,15 +407,16 @@ def pack_parcel(parcel: Parcel) -> bytes:
         LocalProtocolError: A part of the parcel is out of its range.
         TooBigForWire: The frame has more than 1,048,576 bytes.
     """
-    what = f"a {type(parcel).__name__}"
-    problem = parcel_problem(parcel)
+    problem = batch_problem(parcel) if type(parcel) is Batch else parcel_problem(parcel)
     if problem is not None:
-        raise LocalProtocolError(what, problem)
+        raise LocalProtocolError(f"a {type(parcel).__name__}", problem)
     try:
         frame = _pack(row_of(parcel))
     except UnicodeEncodeError:
+        what = f"a {type(parcel).__name__}"
         raise LocalProtocolError(what, "has text with an unpaired surrogate") from None
     if len(frame) > FRAME_LIMIT:
+        what = f"a {type(parcel).__name__}"
         raise TooBigForWire(what, len(frame), FRAME_LIMIT, "bytes", "split the batch")
     return frame
 

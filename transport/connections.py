@@ -90,13 +90,14 @@ class Connection:
         address: The peer's IP address.
         port: The peer's port.
         user: Key of the peer, once it has sent a message.
+        delivered: A whole message came since the last look.
     """
 
     fd: int
     address: str
     port: int
     user: str | None = None
-    _delivered: bool = False  # a whole message came since the last look
+    delivered: bool = False
     _seen: int = 0  # bytes taken at the last look that followed a message
     _suspect: bool = False  # was over the limit at the last look
 
@@ -157,20 +158,22 @@ class Connections:
         self._by_fd.pop(fd, None)
         self._strangers.pop(fd, None)
 
-    def delivered(self, fd: int, user: str | None) -> None:
-        """A whole message came from a connection; `user` is the key of its peer.
+    def delivered(self, fd: int, user: str | None) -> Connection | None:
+        """A whole message came from a connection, which is returned; `user` is its peer's key.
+
+        Of the next one it is enough to say so there.
 
         A message may be read after its connection has ended and its descriptor has become another
         one's; that one then bears a wrong key until its own next message. The worst that follows is
         that it is cut, and connects again.
         """
         connection = self._by_fd.get(fd)
-        if connection is None:
-            return
-        connection._delivered = True
-        if connection.user != user:
-            connection.user = user
-            self._strangers.pop(fd, None)
+        if connection is not None:
+            connection.delivered = True
+            if connection.user != user:
+                connection.user = user
+                self._strangers.pop(fd, None)
+        return connection
 
     def cut(self, fd: int) -> bool:
         """Cut the connection on a descriptor; whether there was one."""
@@ -197,8 +200,8 @@ class Connections:
             taken = received_bytes(connection.fd)
             if taken is None:
                 continue
-            if connection._delivered:
-                connection._delivered = connection._suspect = False
+            if connection.delivered:
+                connection.delivered = connection._suspect = False
                 connection._seen = taken
             elif taken - connection._seen <= self._limit:
                 connection._suspect = False

@@ -47,6 +47,7 @@ RETRY_S: Final = 0.002
 LAST_WORDS_S: Final = 0.2  # for what was sent to leave before a connection is shut down
 # Plain numbers: an operation on zmq's flags costs a microsecond.
 EVENTS: Final = int(zmq.EVENTS)
+SOURCE: Final = int(zmq.SRCFD)
 READABLE: Final = int(zmq.POLLIN)
 AT_ONCE: Final = int(zmq.DONTWAIT)
 AND_MORE: Final = int(zmq.DONTWAIT | zmq.SNDMORE)
@@ -145,11 +146,11 @@ class Endpoint:
                 self._loop.call_later(RETRY_S, self._retry)
 
     def _sent(self, connection: Connection, frame: bytes) -> bool:
-        socket = connection.socket
+        push = connection.push
         try:
-            if isinstance(connection, Accepted):
-                socket.send(connection.routing, AND_MORE)
-            socket.send(frame, AT_ONCE)
+            if type(connection) is Accepted:
+                push(connection.routing, AND_MORE)
+            push(frame, AT_ONCE)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:  # EHOSTUNREACH: it has gone
@@ -158,10 +159,12 @@ class Endpoint:
             self._loop.call_soon(self._lost, connection)
             return True
         # Sending used up the edge of the descriptor; what came meanwhile would not be told.
-        if isinstance(connection, Accepted):
-            if not connection.door.busy and _is_readable(socket):
+        if type(connection) is Accepted:
+            if not connection.door.busy and _is_readable(connection.socket):
                 self._loop.call_soon(self._serve, connection.door, context=self._variables)
-        elif isinstance(connection, Dialled) and not connection.busy and _is_readable(socket):
+        elif (
+            type(connection) is Dialled and not connection.busy and _is_readable(connection.socket)
+        ):
             self._loop.call_soon(self._hear, connection, context=self._variables)
         return True
 
@@ -202,14 +205,16 @@ class Endpoint:
         for _ in range(READS):
             try:
                 routing = socket.recv(AT_ONCE)
-                frames = _rest(socket)
+                frame = socket.recv(AT_ONCE, copy=False)
             except zmq.Again:
                 return False
-            if frames is None:
+            if frame.more:
+                _skip(socket)
                 self._refuse(door, routing, Reason.MALFORMED)
             else:
-                (frame,) = frames
-                connection = self._who(door, routing, frame)
+                connection = door.by_routing.get(routing)
+                if connection is None or not _is_of(connection, frame):
+                    connection = self._who(door, routing, frame)
                 if connection is not None:
                     more = self._owner.received(connection, frame.bytes)
             # What the owner sent used up the edge, too.
@@ -227,19 +232,23 @@ class Endpoint:
             return None
         fd = _fd_of(frame)
         key = "" if isinstance(door.guard, LocalGuard) else str(frame.get("User-Id"))
+        tracked = None
         if door.tracked is not None and fd >= 0:
-            door.tracked.delivered(fd, key or None)
+            tracked = door.tracked.delivered(fd, key or None)
         known = door.by_routing.get(routing)
         if door.watch is not None and (known is None or known.fd != fd):
             # Descriptors are used again: what the monitor says of former connections comes first.
             door.watch.read()
             known = door.by_routing.get(routing)
         if known is not None and known.fd == fd and known.key == key:
-            known.peer = peer
+            known.peer, known.tracked, known.live_set = peer, tracked, door.guard.live_set
             return known if known.open else None
         if known is not None:  # another connection under a routing id that was used before
             self._gone(known)
         connection = Accepted(door, routing, fd, key, peer)
+        connection.tracked, connection.live_set = tracked, door.guard.live_set
+        with suppress(zmq.ZMQError):  # inproc has none
+            connection.proof = frame.get(door.guard.proof)
         door.by_routing[routing] = connection
         if fd >= 0:
             door.by_fd[fd] = connection
@@ -275,14 +284,15 @@ class Endpoint:
         socket = connection.socket
         for _ in range(READS):
             try:
-                frames = _rest(socket)
+                frame = socket.recv(AT_ONCE, copy=False)
             except zmq.Again:
                 return False
-            if frames is None:
+            if frame.more:
+                _skip(socket)
                 self._refusals.record(Reason.MALFORMED, key=connection.key)
                 self._lost(connection)
                 return False
-            more = self._owner.received(connection, frames[0].bytes)
+            more = self._owner.received(connection, frame.bytes)
             # What the owner sent used up the edge, too.
             if not connection.open or socket.closed or not _is_readable(socket):
                 return False
@@ -401,14 +411,30 @@ def _is_readable(socket: Socket) -> bool:
     return bool(int(socket.getsockopt(EVENTS)) & READABLE)
 
 
-def _rest(socket: Socket) -> list[zmq.Frame] | None:
-    """The frames of the message that is being read; None when there is not exactly one."""
-    first = socket.recv(zmq.DONTWAIT, copy=False)
-    if not first.more:
-        return [first]
-    while socket.recv(zmq.DONTWAIT, copy=False).more:
+def _skip(socket: Socket) -> None:
+    """Drop the rest of the message that is being read."""
+    while socket.recv(AT_ONCE, copy=False).more:
         pass  # a whole message is there at once, so this ends
-    return None
+
+
+def _is_of(connection: Accepted, frame: zmq.Frame) -> bool:
+    """Whether a frame is of a connection that was let in, and still is: nearly always.
+
+    Peers may choose their routing ids, and descriptors are used again, so the frame is asked.
+    """
+    guard, tracked = connection.door.guard, connection.tracked
+    if not connection.open or connection.live_set is not guard.live_set:
+        return False
+    if tracked is None and connection.key:  # the monitor has not spoken of it yet
+        return False
+    try:
+        if frame.get(SOURCE) != connection.fd or frame.get(guard.proof) != connection.proof:
+            return False
+    except zmq.ZMQError:
+        return False
+    if tracked is not None:
+        tracked.delivered = True
+    return True
 
 
 def _fd_of(frame: zmq.Frame) -> int:

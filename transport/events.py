@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from transport.parcels import Hello
 
@@ -120,8 +120,7 @@ class LoopFreed:
     """The peer's member loop moves again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):  # one per frame, as `Batch`
     """Envelopes to hand over, in this order.
 
     Attributes:

@@ -36,6 +36,8 @@ class Guard:
         domains: As for the `Authenticator`.
     """
 
+    proof = "User-Id"  # the property of a frame that says who sent it
+
     def __init__(
         self,
         allowed: Allowed,
@@ -45,13 +47,18 @@ class Guard:
         self._allowed = allowed
         self._roles = domains[domain]
 
+    @property
+    def live_set(self) -> object:
+        """What was admitted under this very object still is; another one means: ask again."""
+        return self._allowed.peers
+
     def admits(self, frame: ReceivedFrame) -> Peer | None:
         """Return who sent a frame, or None when it must not be looked at.
 
         None also when the peer has lost the role of this domain. A cost of a look-up or two.
         """
         try:
-            user = frame.get("User-Id")
+            user = frame.get(self.proof)
         except Exception:  # noqa: BLE001 - zmq's error for "none"; without an answer nobody is admitted
             return None
         return self.admits_key(str(user))
@@ -71,15 +78,18 @@ class LocalGuard:
         peer: Who that is then, e.g. the local operator with all roles.
     """
 
+    # libzmq puts SO_PEERCRED behind a name: "localhost:UID:GID:PID".
+    proof = "Peer-Address"
+
     def __init__(self, peer: Peer) -> None:
+        self.live_set: object = peer  # for ever, as `Guard`
         self._peer = peer
         self._user = str(os.geteuid())
 
     def admits(self, frame: ReceivedFrame) -> Peer | None:
         """Return the local peer, or None when a frame comes from another user."""
         try:
-            # libzmq puts SO_PEERCRED behind a name: "localhost:UID:GID:PID".
-            words = str(frame.get("Peer-Address")).rsplit(":", 3)
+            words = str(frame.get(self.proof)).rsplit(":", 3)
         except Exception:  # noqa: BLE001 - zmq's error for "none"; without an answer nobody is admitted
             return None
         return self._peer if len(words) == 4 and words[1] == self._user else None

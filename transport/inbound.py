@@ -67,14 +67,14 @@ class Inbound:
             SequenceGap: Envelopes before it are missing.
             PeerViolation: It is empty, or exceeds the credit.
         """
-        rows = batch.rows
-        known = self._arrived + 1 - batch.first
+        first, _, rows = batch
+        known = self._arrived + 1 - first
         if known < 0:
-            raise SequenceGap(self._arrived + 1, batch.first)
-        if not rows or batch.first < 1:
+            raise SequenceGap(self._arrived + 1, first)
+        if not rows or first < 1:
             raise PeerViolation(ByeCode.PROTOCOL, "a batch has rows, and numbers from 1")
         new = rows[known:] if known else rows
-        sizes = list(map(len, new))
+        sizes = [*map(len, new)]
         held = self._held_bytes + sum(sizes)
         messages = len(self._sizes) + len(sizes)
         if messages > self._window[0] or held > self._window[1]:
@@ -83,9 +83,10 @@ class Inbound:
                 f"{messages} envelopes of {held} bytes are unacknowledged, and the window is "
                 f"{self._window[0]} and {self._window[1]} bytes",
             )
-        self.duplicates += len(rows) - len(new)
-        if not new:
-            return None
+        if known:
+            self.duplicates += len(rows) - len(new)
+            if not new:
+                return None
         if not self._sizes:
             self._ack_at = now + ACK_S
         self._sizes += sizes

@@ -119,7 +119,8 @@ class Outbound(Generic[T]):
         """Whether `batches` would give something now."""
         start = self.sent - self.acked
         return (
-            start < min(len(self._rows), self._limit)
+            start < len(self._rows)
+            and start < self._limit
             and self._out_bytes + len(self._rows[start]) <= self._bytes_limit
         )
 
@@ -142,7 +143,7 @@ class Outbound(Generic[T]):
             and len(rows) <= self._limit
             and self._bytes <= self._bytes_limit
         ):
-            batch = Batch(self.sent + 1, ack, tuple(rows[start:] if start else rows))
+            batch = Batch(self.sent + 1, ack, (*(rows[start:] if start else rows),))
             self._moved_to(self.acked + len(rows), self._bytes)
             return [batch]
         batches = []

@@ -25,7 +25,7 @@ from transport.errors import AddressError, Undecodable
 from transport.limits import ROWS_LIMIT
 from transport.parcels import Ack, Batch, Beat, Bye, Hello, Parcel
 
-__all__ = ["parcel_of", "parcel_problem", "row_of"]
+__all__ = ["batch_problem", "parcel_of", "parcel_problem", "row_of"]
 
 NUMBER_LIMIT: Final = 2**63  # numbers of envelopes, counts and sizes stay below
 PROTOCOL_LIMIT: Final = 2**16
@@ -40,14 +40,14 @@ TEXT_CHARACTERS: Final = 500
 _HELLO, _BATCH, _ACK, _BEAT, _BYE = 1, 2, 3, 4, 5
 _SHAPES: Final[Mapping[object, tuple[type, ...]]] = {
     _HELLO: (int, tuple, str, str, bytes, bytes, str, int, tuple, int, tuple),
-    _BATCH: (int, int, int, tuple),
     _ACK: (int, int),
     _BEAT: (int, int, int, int),
     _BYE: (int, str, str),
 }
+_BATCH_SHAPE: Final = (int, int, int, tuple)
+_BYTES: Final = {bytes}
 _MAKERS: Final[Mapping[object, Callable[..., Parcel]]] = {
     _HELLO: Hello,
-    _BATCH: Batch,
     _ACK: Ack,
     _BEAT: Beat,
     _BYE: Bye,
@@ -57,8 +57,8 @@ _MAKERS: Final[Mapping[object, Callable[..., Parcel]]] = {
 def row_of(parcel: Parcel) -> tuple[object, ...]:
     """The row of a parcel; whether it keeps the limits is for `parcel_problem` to say."""
     match parcel:
-        case Batch(first, ack, rows):
-            return _BATCH, first, ack, rows
+        case Batch():
+            return _BATCH, *parcel
         case Ack(ack):
             return _ACK, ack
         case Beat(sent, ack, progress):
@@ -87,6 +87,12 @@ def parcel_of(row: object) -> Parcel:
     Raises:
         Undecodable: It is none, or breaks a limit.
     """
+    if type(row) is tuple and (*map(type, row),) == _BATCH_SHAPE and row[0] == _BATCH:
+        batch = Batch(*row[1:])  # nearly every parcel
+        problem = batch_problem(batch)
+        if problem is not None:
+            raise Undecodable("a Batch", problem)
+        return batch
     kind = row[0] if type(row) is tuple and row else None
     shape = _SHAPES.get(kind)
     if shape is None or type(row) is not tuple:
@@ -105,12 +111,8 @@ def parcel_of(row: object) -> Parcel:
 def parcel_problem(parcel: Parcel) -> str | None:
     """What breaks the rules of docs/wire.md in a parcel, or None; its size in bytes apart."""
     match parcel:
-        case Batch(first, ack, rows):
-            if not 1 <= first < NUMBER_LIMIT - ROWS_LIMIT or not _is_count(ack):
-                return "has a number out of range"
-            if not 1 <= len(rows) <= ROWS_LIMIT:
-                return f"has not between 1 and {ROWS_LIMIT:,} envelopes"
-            return None if set(map(type, rows)) == {bytes} else "has an envelope that is not bytes"
+        case Batch():
+            return batch_problem(parcel)
         case Ack(ack):
             return None if _is_count(ack) else "has a number out of range"
         case Beat(sent, ack, progress):
@@ -122,6 +124,16 @@ def parcel_problem(parcel: Parcel) -> str | None:
             return None
         case _:
             return _hello_problem(parcel)
+
+
+def batch_problem(batch: Batch) -> str | None:
+    """As `parcel_problem`."""
+    first, ack, rows = batch
+    if not (1 <= first < NUMBER_LIMIT - ROWS_LIMIT and 0 <= ack < NUMBER_LIMIT):
+        return "has a number out of range"
+    if not 1 <= len(rows) <= ROWS_LIMIT:
+        return f"has not between 1 and {ROWS_LIMIT:,} envelopes"
+    return None if {*map(type, rows)} == _BYTES else "has an envelope that is not bytes"
 
 
 def _hello_problem(hello: Hello) -> str | None:

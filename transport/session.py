@@ -77,6 +77,8 @@ class Session(Generic[T]):
             `WouldBlock` or `RowTooBig`; see `Outbound.offer`.
         handed_over: `handed_over(number)` says that everything up to the number of a `Delivery`
             has reached its place, so that it may be acknowledged; see `Inbound.handed_over`.
+        room: `room()` says whether an envelope that was refused would be taken now; once per
+            refusal.
         window: As given.
     """
 
@@ -89,7 +91,8 @@ class Session(Generic[T]):
         self._boot = b""  # the peer's
         self._outbound: Outbound[T] = Outbound(window)
         self._inbound = Inbound(window)
-        # Bound here once: a call less per envelope.
+        # Bound here once: a call less per envelope and per batch.
+        self.room: Callable[[], bool] = self._outbound.room
         self.offer: Callable[[bytes, T], None] = self._outbound.offer
         self.handed_over: Callable[[int], None] = self._inbound.handed_over
 
@@ -139,10 +142,6 @@ class Session(Generic[T]):
         """When an Ack must leave if no batch carries it, in monotonic seconds; None: no need."""
         return self._inbound.ack_deadline if self._state is SessionState.OPEN else None
 
-    def room(self) -> bool:
-        """Whether an envelope that was refused would be taken now; says so once per refusal."""
-        return self._outbound.room()
-
     # -- what arrives -----------------------------------------------------------------------
 
     def receive(self, batch: Batch, now: float) -> Delivery | None:
@@ -156,10 +155,14 @@ class Session(Generic[T]):
             PeerViolation: It is empty, exceeds the credit, or acknowledges what was never sent.
             IllegalStep: The session is not open.
         """
-        self._require_open("a batch")
-        self._outbound.check(batch.ack)
+        if self._state is not SessionState.OPEN:
+            raise IllegalStep("session", self._state.value, "a batch")
+        outbound = self._outbound
+        if batch.ack > outbound.high:
+            outbound.check(batch.ack)
         delivery = self._inbound.receive(batch, now)
-        self._outbound.acknowledge(batch.ack)
+        if batch.ack > outbound.acked:
+            outbound.acknowledge(batch.ack)
         return delivery
 
     def acknowledged(self, ack: int) -> None:

@@ -36,16 +36,17 @@ from transport.codec import (
 )
 from transport.envelope import Envelope, Kind
 from transport.errors import RemoteProtocolError, TransportError
-from transport.heads import payload_behind
+from transport.heads import opening_of, payload_behind, reply_payload, reply_row
 from transport.message import Message, Request, resolving
 
 if TYPE_CHECKING:
     from actors.post.line import Line
 
 PARKED: Final = 1_024  # asks that one full mailbox keeps waiting; twice as many of all kinds
-HEADS: Final = 256  # beginnings of rows that are remembered per peer
+TAILS: Final = 256  # tails of rows that are remembered per peer
 LENGTHS: Final = 8  # that they may have
-HEAD_BYTES: Final = 512  # of one
+TAIL_BYTES: Final = 512  # of one
+_TELL, _ASK, _REPLY = int(Kind.TELL), int(Kind.ASK), int(Kind.REPLY)
 PARKED_BYTES: Final = 16 * 1024 * 1024  # of all mailboxes of this node, per peer
 
 
@@ -83,7 +84,7 @@ class RemoteReply(Answering):
                 payload = b"" if self._request is None else encode_reply(self._request, value)
                 if self._request is None and value is not None:
                     raise TypeError("its message is no Request, so its answer cannot leave")
-                row = pack_envelope(Envelope(Kind.REPLY, self._number, "", payload=payload))
+                row = reply_row(self._number, payload)
             except (TransportError, TypeError, ValueError) as unfit:
                 error = unfit
         if row is None:
@@ -146,11 +147,12 @@ class Inward:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._realm = line.branch.office.realm
         self._parked: dict[str, _Parked] = {}
         self._parked_bytes = 0
-        # What was told lately, by the beginning of its rows: target, tag, version.
-        self._heads: dict[bytes, tuple[str, str, int]] = {}
-        self._lengths: tuple[int, ...] = ()  # of those beginnings
+        # What was told and asked lately, by the tail of its rows: target, tag, version, chain.
+        self._tails: dict[bytes, tuple[str, str, int, tuple[str, ...]]] = {}
+        self._lengths: tuple[int, ...] = ()  # of those tails
 
     def take(self, rows: tuple[bytes, ...]) -> None:
         """Hand over envelopes, in order.
@@ -158,67 +160,101 @@ class Inward:
         Raises:
             RemoteProtocolError, Violation: the peer broke a rule; those before were handed over.
         """
-        known = self._put_known
-        with resolving(self._line.branch.office.realm.resolve):
+        known = self._take_known
+        with resolving(self._realm.resolve):
             for row in rows:
-                if known(row):
-                    continue
-                envelope = unpack_envelope(row)
-                kind = envelope.kind
-                if kind <= Kind.ASK:
-                    if kind is Kind.TELL and envelope.left_ms < 0:
-                        self._know(row, envelope)
-                    self._mail(envelope)
-                elif kind is Kind.WATCH:
-                    self._watch(envelope)
-                elif kind is Kind.STOP:
-                    self._stop(envelope)
-                else:
-                    self._answered(envelope)
+                if not known(row):
+                    self._take(row)
+
+    def _take(self, row: bytes) -> None:
+        envelope = unpack_envelope(row)
+        kind = envelope.kind
+        if kind <= Kind.ASK:
+            if kind is not Kind.SEND and envelope.left_ms < 0:
+                self._know(row, envelope)
+            self._mail(envelope)
+        elif kind is Kind.WATCH:
+            self._watch(envelope)
+        elif kind is Kind.STOP:
+            self._stop(envelope)
+        else:
+            self._answered(envelope)
 
     # -- messages ---------------------------------------------------------------------------
 
     def _know(self, row: bytes, envelope: Envelope) -> None:
-        """Remember how the row of a message that is told begins."""
-        start = len(row) - len(envelope.payload)
-        sizes = (start - width for width in (2, 3, 5))  # of the header of a payload
-        size = next((size for size in sizes if payload_behind(size, row) is not None), HEAD_BYTES)
-        if size >= HEAD_BYTES:
+        """Remember the tail of the row of a message that is told or asked."""
+        opening = opening_of(row)
+        if opening is None:
             return
-        if len(self._heads) >= HEADS or len(self._lengths) >= LENGTHS:
-            self._heads.clear()
+        start = opening[2]
+        end = len(row) - len(envelope.payload)
+        ends = (end - width for width in (2, 3, 5))  # of the header of a payload
+        end = next((end for end in ends if payload_behind(end, row) is not None), len(row))
+        size = end - start
+        if size >= TAIL_BYTES:
+            return
+        if len(self._tails) >= TAILS or len(self._lengths) >= LENGTHS:
+            self._tails.clear()
             self._lengths = ()
-        self._heads[row[:size]] = (envelope.target, envelope.tag, envelope.version)
+        to = (envelope.target, envelope.tag, envelope.version, envelope.chain)
+        self._tails[row[start:end]] = to
         if size not in self._lengths:
             self._lengths = (size, *self._lengths)
 
-    def _put_known(self, row: bytes) -> bool:
-        """Put a message whose row begins as one before did; False: take the long way.
+    def _take_known(self, row: bytes) -> bool:
+        """Take a row whose tail came before, or the answer to an ask; False: take the long way.
 
         That is also the way for everything that is not as usual.
         """
-        heads = self._heads
-        for size in self._lengths:
-            head = heads.get(row[:size])
-            if head is None:
-                continue
-            target, tag, version = head
-            payload = payload_behind(size, row)
-            realm = self._line.branch.office.realm
-            resident = realm.actors.get(target)
-            if payload is None or not isinstance(resident, Cell) or target in self._parked:
+        opening = opening_of(row)
+        if opening is None:
+            return False
+        kind, number, start = opening
+        if kind == _REPLY:
+            payload = reply_payload(start, row)
+            if payload is None or not number:
                 return False
-            try:
-                resident.put(decode_message(tag, version, payload))
-            except (KernelError, RemoteProtocolError):
-                return False
-            realm.counts.sent.bump()
+            asked = self._line.asked.pop(number, None)
+            if asked is not None:  # else it was given up
+                try:
+                    asked.replied(payload)
+                except RemoteProtocolError as error:
+                    asked.failed(error)
             return True
+        tails = self._tails
+        for size in self._lengths:
+            end = start + size
+            tail = tails.get(row[start:end])
+            if tail is not None:
+                payload = payload_behind(end, row)
+                return payload is not None and self._put_known(kind, number, tail, payload)
         return False
 
+    def _put_known(
+        self, kind: int, number: int, to: tuple[str, str, int, tuple[str, ...]], payload: bytes
+    ) -> bool:
+        target, tag, version, chain = to
+        realm = self._realm
+        resident = realm.actors.get(target)
+        if not isinstance(resident, Cell) or target in self._parked:
+            return False
+        try:
+            if kind == _TELL and not number and not chain:
+                resident.put(decode_message(tag, version, payload))
+            elif kind == _ASK and number and (not chain or resident.keeper is None):
+                message = decode_message(tag, version, payload)
+                request = type(message) if isinstance(message, Request) else None
+                resident.put(message, RemoteReply(self._line, number, request, chain))
+            else:
+                return False
+        except (KernelError, RemoteProtocolError):
+            return False
+        realm.counts.sent.bump()
+        return True
+
     def _mail(self, envelope: Envelope) -> None:
-        office = self._line.branch.office
-        realm = office.realm
+        realm = self._realm
         realm.counts.sent.bump()
         address = realm.address(envelope.target)
         try:
@@ -254,7 +290,7 @@ class Inward:
     def _put(self, target: str, mail: Mail) -> bool:
         """Put one message into its mailbox; False if that is full."""
         message, reply, deadline, confirm, _ = mail
-        realm = self._line.branch.office.realm
+        realm = self._realm
         resident = realm.actors.get(target)
         try:
             if isinstance(resident, Cell):
@@ -292,7 +328,7 @@ class Inward:
         self, envelope: Envelope, reason: Any, message: object, error: BaseException
     ) -> None:
         """End a message that reaches nobody; `reason` is a DeadReason."""
-        realm = self._line.branch.office.realm
+        realm = self._realm
         asked = envelope.kind is Kind.ASK
         realm.dead(realm.address(envelope.target), reason, message, told=asked)
         if asked:
@@ -309,7 +345,7 @@ class Inward:
     ) -> None:
         message, reply, _, _, size = mail
         target = envelope.target
-        realm = self._line.branch.office.realm
+        realm = self._realm
         parked = self._parked.get(target)
         waiting = 0 if parked is None else len(parked.mail)
         full = self._parked_bytes + size > PARKED_BYTES
@@ -335,7 +371,7 @@ class Inward:
         self._parked_bytes += size
 
     def _await_room(self, target: str, parked: _Parked) -> None:
-        resident = self._line.branch.office.realm.actors.get(target)
+        resident = self._realm.actors.get(target)
         if isinstance(resident, Cell | ThreadInbox):
             resident.when_room(parked.mail[0][0], parked.wake)
         else:  # it has ended: what waits ends, too
@@ -373,7 +409,7 @@ class Inward:
             asked.failed(error)
 
     def _watch(self, envelope: Envelope) -> None:
-        realm = self._line.branch.office.realm
+        realm = self._realm
         resident = realm.actors.get(envelope.target)
         watcher = Watcher(self._line, envelope.id)
         if isinstance(resident, Cell | ThreadInbox):
@@ -382,7 +418,7 @@ class Inward:
             watcher.put_down(realm.address(envelope.target), "no_such_actor", None)
 
     def _stop(self, envelope: Envelope) -> None:
-        realm = self._line.branch.office.realm
+        realm = self._realm
         resident = realm.actors.get(envelope.target)
         reply = RemoteReply(self._line, envelope.id, Stopped)
         if resident is None:

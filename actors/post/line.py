@@ -13,17 +13,18 @@ import itertools
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
 
 from actors.kernel.errors import Ambiguous, WouldBlock
 from actors.kernel.logs import logger_for
 from actors.post.inward import Inward
-from actors.post.tokens import Asked, Watch, lose
+from actors.post.tokens import Watch, lose
 from transport.codec import pack_parcel
 from transport.errors import WouldBlock as NoCredit
 from transport.events import (
     Delivery,
+    Event,
     Gone,
     Hangup,
     LoopFreed,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle
 
     from actors.post.branch import Branch
-    from actors.post.tokens import Token
+    from actors.post.tokens import Asked, Token
     from transport.endpoint import Connection
     from transport.parcels import Parcel
 
@@ -127,8 +128,8 @@ class Line:
     def kick(self) -> None:
         """Have it served soon."""
         if not self.scheduled:
-            # Any: it is served as a mailbox is, and has what the dispatcher uses of one.
-            self.branch.dispatcher.schedule(cast("Any", self))
+            # It is served as a mailbox is, and has what the dispatcher uses of one.
+            self.branch.dispatcher.schedule(self)  # type: ignore[arg-type]
 
     @property
     def address(self) -> str:
@@ -156,8 +157,10 @@ class Line:
             while outbox:
                 row, token = outbox[0]
                 offer(row, token)
-                self._taken()
-                if isinstance(token, Asked):
+                outbox.popleft()
+                if len(row) > SMALL_BYTES:
+                    self._freed(row)
+                if token is not None and not isinstance(token, tuple):
                     token.offered = True
         except NoCredit:
             self._blocked = True  # `Room` comes
@@ -170,18 +173,16 @@ class Line:
             return
         # Nothing happened but that there is something to send, and a batch says what an Ack would:
         # no deadline comes earlier by it.
-        parcels = self.link.parcels(self.branch.now())
-        self._send(parcels)
-        if not parcels:
+        parcels = self.link.parcels(self.branch.loop.time())
+        if parcels:
+            self._send(parcels)
+        else:
             self.turn()
 
-    def _taken(self) -> Token:
-        """Take the first out of the outbox."""
-        row, token = self._outbox.popleft()
-        if len(row) > SMALL_BYTES:
-            with self._lock:
-                self._large_bytes -= len(row)
-        return token
+    def _freed(self, row: bytes) -> None:
+        """A large row is out of the outbox."""
+        with self._lock:
+            self._large_bytes -= len(row)
 
     def dialled(self, connection: Connection) -> None:
         """This side made a connection."""
@@ -199,8 +200,14 @@ class Line:
 
     def receive(self, connection: Connection, parcel: Parcel) -> None:
         """Another parcel came."""
-        self.link.receive(connection, parcel, self.branch.now())
-        self.turn(receiving=True)
+        link = self.link
+        link.receive(connection, parcel, self.branch.loop.time())
+        hangups = self._hear(link.events())
+        if hangups is None:
+            # What was handled is answered in this drain: `flush`, at its end, does the rest once.
+            self.kick()
+        else:
+            self._finish([], hangups)
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -218,33 +225,38 @@ class Line:
         if self.link.state is LinkState.GONE:
             self.link = Link(self.branch.local, self.session, peer=self.node or None)
 
-    def turn(self, *, ticking: bool = False, receiving: bool = False) -> None:
+    def turn(self) -> None:
         """Act on what happened and send what is to be sent."""
-        branch, link = self.branch, self.link
-        now = branch.now()
-        if ticking:
-            progress, busy = branch.progress()
-            parcels, events = link.tick(now, progress=progress, busy=busy)
-        else:
-            events = link.events()
-            parcels = []
-        hangups = []
-        news = False  # other than mail
+        self._finish([], self._hear(self.link.events()))
+
+    def _hear(self, events: list[Event[Token]]) -> list[object] | None:
+        """Act on what happened.
+
+        Returns:
+            The connections to close; None when there was nothing but mail.
+        """
+        hangups: list[object] | None = None
         for event in events:
-            if isinstance(event, Delivery):
-                self._deliver(event)
-            elif isinstance(event, Hangup):
+            if type(event) is Delivery:
+                self.inward.take(event.rows)
+                self.session.handed_over(event.number)
+                continue
+            hangups = hangups or []
+            if isinstance(event, Hangup):
                 hangups.append(event.connection)
             else:
-                news = True
                 self._act(event)
-        if receiving and not hangups and not news:
-            # What was handled is answered in this drain: `flush`, at its end, does the rest once.
-            self.kick()
-            return
+        return hangups
+
+    def _finish(
+        self, parcels: list[tuple[object, Parcel]], hangups: Iterable[object] | None
+    ) -> None:
+        """Send what is to be sent, then close what is to be closed."""
+        branch, link = self.branch, self.link
+        now = branch.now()
         self._send(parcels)
         self._send(link.parcels(now))
-        for connection in hangups:
+        for connection in hangups or ():
             branch.hung_up(self, connection)  # type: ignore[arg-type]  # ours
         self._set_timer(now)
 
@@ -252,10 +264,6 @@ class Line:
         send = self.branch.endpoint.send
         for connection, parcel in parcels:
             send(connection, pack_parcel(parcel))  # type: ignore[arg-type]  # a connection of ours
-
-    def _deliver(self, event: Delivery) -> None:
-        self.inward.take(event.rows)
-        self.session.handed_over(event.number)
 
     def _set_timer(self, now: float) -> None:
         due = self.link.next_deadline(now)
@@ -268,7 +276,9 @@ class Line:
 
     def _tick(self) -> None:
         self._timer = None
-        self.turn(ticking=True)
+        progress, busy = self.branch.progress()
+        parcels, events = self.link.tick(self.branch.now(), progress=progress, busy=busy)
+        self._finish(parcels, self._hear(events))
 
     def _act(self, event: object) -> None:
         match event:
@@ -324,7 +334,10 @@ class Line:
     def abandon(self, why: str) -> None:
         """The office closes: what waits will never leave."""
         while self._outbox:
-            lose(self._taken(), self, why)
+            row, token = self._outbox.popleft()
+            if len(row) > SMALL_BYTES:
+                self._freed(row)
+            lose(token, self, why)
         self._answers.clear()
         for number in tuple(self.asked):
             self._unanswered(number, why)

@@ -29,7 +29,7 @@ from actors.post.tokens import Asked, Confirmation, Question, Stopped, Watch
 from transport.codec import encode_message, pack_envelope
 from transport.envelope import Envelope, Kind
 from transport.errors import TooBigForWire
-from transport.heads import head_of, row_with
+from transport.heads import head_of, row_of, row_with, tail_of
 from transport.limits import CHAIN_LIMIT, PAYLOAD_LIMIT
 from transport.message import Message, Request
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 1_024  # told messages that are not in the actor's mailbox yet
 CONFIRM: Final = 256  # of them ask for a confirmation
+TAILS: Final = 256  # classes of questions and chains of their askers that are remembered
+_ASK: Final = int(Kind.ASK)
 PRUNE: Final = 4_096  # asks, after which those that were given up are forgotten
 
 
@@ -70,6 +72,7 @@ class RemoteBox:
         self._confirmed = 0
         self._waiters: dict[Callable[[], object], None] = {}
         self._heads: dict[type[Message], bytes] = {}  # of what is told, by its class
+        self._tails: dict[tuple[type[Message], tuple[str, ...]], bytes] = {}  # of what is asked
 
     def check_process(self) -> None:
         """Raise ForkedProcess if this process is not the one that is connected."""
@@ -109,24 +112,18 @@ class RemoteBox:
         if reply is None:
             self._tell(line, message, left_ms, payload)
             return
-        tag, version = message.wire_tag, message.wire_version
         chain = chain_of(getattr(reply, "asker", None))
         if len(chain) > CHAIN_LIMIT:  # a circle is seen over there, where the handler is known
             raise ChainTooLong(self.address, len(chain))
         number = line.next_id()
+        kind = type(message)
         request = type(message) if isinstance(message, Request) else None
-        asked = Question(number, self.address, type(message).__qualname__, reply, request)
-        envelope = Envelope(
-            Kind.ASK,
-            number,
-            self._path,
-            left_ms=left_ms,
-            chain=chain,
-            tag=tag,
-            version=version,
-            payload=payload,
-        )
-        self._ask(line, asked, envelope)
+        if left_ms < 0:
+            tail = self._tails.get((kind, chain)) or self._tail(kind, chain)
+        else:
+            tail = tail_of(self._question(kind, chain)._replace(left_ms=left_ms))
+        asked = Question(number, self.address, kind.__qualname__, reply, request)
+        self._ask(line, asked, row_of(_ASK, number, tail, payload))
 
     def _tell(self, line: Line, message: Message, left_ms: int, payload: bytes) -> None:
         with self._lock:
@@ -169,8 +166,18 @@ class RemoteBox:
         self._heads[type(message)] = head
         return head
 
-    def _ask(self, line: Line, asked: Asked, envelope: Envelope) -> None:
-        row = pack_envelope(envelope)
+    def _tail(self, kind: type[Message], chain: tuple[str, ...]) -> bytes:
+        """What stands before the payload of every question of a class by the same askers."""
+        if len(self._tails) >= TAILS:
+            self._tails.clear()
+        tail = self._tails[kind, chain] = tail_of(self._question(kind, chain))
+        return tail
+
+    def _question(self, kind: type[Message], chain: tuple[str, ...]) -> Envelope:
+        tag, version = kind.wire_tag, kind.wire_version
+        return Envelope(Kind.ASK, 1, self._path, chain=chain, tag=tag, version=version)
+
+    def _ask(self, line: Line, asked: Asked, row: bytes) -> None:
         line.asked[asked.id] = asked
         if not asked.id % PRUNE:
             for number, each in tuple(line.asked.items()):
@@ -225,7 +232,8 @@ class RemoteBox:
             number = line.next_id()
             asked = Question(number, self.address, "a stop", reply, Stopped)
             payload = b"\x01" if drain else b""
-            self._ask(line, asked, Envelope(Kind.STOP, number, self._path, payload=payload))
+            stop = Envelope(Kind.STOP, number, self._path, payload=payload)
+            self._ask(line, asked, pack_envelope(stop))
         except KernelError as error:
             reply.resolve(None, error)
 
@@ -234,9 +242,8 @@ class RemoteBox:
         try:
             line = self._line()
             number = line.next_id()
-            self._ask(
-                line, Watch(number, self.address, watcher), Envelope(Kind.WATCH, number, self._path)
-            )
+            row = pack_envelope(Envelope(Kind.WATCH, number, self._path))
+            self._ask(line, Watch(number, self.address, watcher), row)
         except KernelError as error:
             watcher.put_down(self.address, "unreachable", str(error))
 
@@ -247,7 +254,7 @@ def chain_of(asker: Holder | None) -> tuple[str, ...]:
     while asker is not None:
         chain.append(asker.box.address)
         reply = asker.reply
-        if isinstance(reply, RemoteReply):
+        if type(reply) is RemoteReply:  # isinstance asks an abstract class at length
             return (*reply.chain, *reversed(chain))
         asker = getattr(reply, "asker", None)
     return tuple(reversed(chain))

@@ -13,6 +13,7 @@ from actors.kernel.errors import Ambiguous
 from actors.kernel.messages import Down
 from transport.codec import decode_message, decode_reply
 from transport.envelope import Envelope
+from transport.errors import Undecodable
 from transport.message import Request
 
 if TYPE_CHECKING:
@@ -59,8 +60,12 @@ class Asked(abc.ABC):
         self.offered = False
 
     @abc.abstractmethod
+    def replied(self, payload: bytes) -> None:
+        """A REPLY came. Raises RemoteProtocolError when it is none."""
+
     def answered(self, envelope: Envelope) -> None:
-        """A REPLY or a DOWN came. Raises RemoteProtocolError when it is none."""
+        """A REPLY or a DOWN came. Raises as `replied`."""
+        self.replied(envelope.payload)
 
     @abc.abstractmethod
     def failed(self, error: BaseException) -> None:
@@ -89,9 +94,9 @@ class Question(Asked):
         self.answer = answer
         self.request = request
 
-    def answered(self, envelope: Envelope) -> None:
+    def replied(self, payload: bytes) -> None:
         """Give the asker its value."""
-        value = None if self.request is None else decode_reply(self.request, envelope.payload)
+        value = None if self.request is None else decode_reply(self.request, payload)
         self.answer.resolve(value, None)
 
     def failed(self, error: BaseException) -> None:
@@ -116,7 +121,7 @@ class Confirmation(Asked):
         self.upto = upto
         self.told = told
 
-    def answered(self, envelope: Envelope) -> None:
+    def replied(self, payload: bytes) -> None:
         """So much is in the mailbox."""
         self.box.confirm(self.upto)
 
@@ -138,6 +143,10 @@ class Watch(Asked):
     def __init__(self, number: int, address: str, watcher: Bonds) -> None:
         super().__init__(number, address, "a watch")
         self.watcher = watcher
+
+    def replied(self, payload: bytes) -> None:
+        """Nobody was asked anything."""
+        self.failed(Undecodable("the end of a watch", "is no Down"))
 
     def answered(self, envelope: Envelope) -> None:
         """Put the one `Down`."""

@@ -36,6 +36,7 @@ from transport.codec import (
 )
 from transport.envelope import Envelope
 from transport.error_info import ErrorInfo
+from transport.parcels import Batch
 
 HERE = Path(__file__).parent
 Record = dict[str, t.Any]  # Any: JSON
@@ -52,7 +53,7 @@ def meaning_of(value: object) -> object:
     match value:
         case Message():
             return json.loads(value.model_dump_json())
-        case Envelope():
+        case Envelope() | Batch():
             return {name: meaning_of(part) for name, part in value._asdict().items()}
         case bytes():
             return {"hex": value.hex()}
