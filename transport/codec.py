@@ -48,7 +48,7 @@ from transport.limits import (
     survey,
 )
 from transport.message import Message, Request, find_message
-from transport.parcel_rows import batch_problem, parcel_of, parcel_problem, row_of
+from transport.parcel_rows import BATCH, batch_problem, parcel_of, parcel_problem, row_of
 from transport.parcels import Batch, Parcel
 
 __all__ = [
@@ -411,7 +411,7 @@ def pack_parcel(parcel: Parcel) -> bytes:
     if problem is not None:
         raise LocalProtocolError(f"a {type(parcel).__name__}", problem)
     try:
-        frame = _pack(row_of(parcel))
+        frame = _pack((BATCH, *parcel) if type(parcel) is Batch else row_of(parcel))
     except UnicodeEncodeError:
         what = f"a {type(parcel).__name__}"
         raise LocalProtocolError(what, "has text with an unpaired surrogate") from None
@@ -430,6 +430,12 @@ def unpack_parcel(frame: bytes) -> Parcel:
         Undecodable: The frame is not in the form of a parcel, or a part is out of its range.
     """
     what = "a frame"
-    if len(frame) > FRAME_LIMIT:
-        raise OverLimit(what, len(frame), FRAME_LIMIT, "bytes")
-    return parcel_of(_unpack(frame, what, nodes=_FRAME_NODES, depth=_FRAME_DEPTH))
+    if len(frame) > SURVEYED_BYTES:
+        if len(frame) > FRAME_LIMIT:
+            raise OverLimit(what, len(frame), FRAME_LIMIT, "bytes")
+        survey(frame, what, nodes=_FRAME_NODES, depth=_FRAME_DEPTH)
+    try:
+        row = _unpackb(frame)
+    except Exception:  # noqa: BLE001  # as in `_unpack`, which costs a call more
+        raise Undecodable(what, _NO_MSGPACK) from None
+    return parcel_of(row)

@@ -154,10 +154,12 @@ class ReplyLayout:
         if isinstance(reply, TypeVar):
             raise NotPortable(self.what, "has no type", "ask a subclass that names it")
         # In a tuple, because a type that is a message takes no configuration from outside.
-        self._adapter: TypeAdapter[tuple[Any]] = TypeAdapter(
+        adapter: TypeAdapter[tuple[Any]] = TypeAdapter(
             tuple[reply],  # type: ignore[arg-type,valid-type]  # known only at run time
             config=ConfigDict(strict=True, hide_input_in_errors=True),
         )
+        # The adapter's own method adds nothing but a call.
+        self._validate: Callable[[tuple[object]], tuple[Any]] = adapter.validator.validate_python
         self._conversion = conversion_of(reply, wide=wide)
         _check_depth(self.what, self._conversion.depth)
 
@@ -168,7 +170,7 @@ class ReplyLayout:
             NotPortable: The value is not of the reply type.
         """
         try:
-            (checked,) = self._adapter.validate_python((value,))
+            (checked,) = self._validate((value,))
         except ValidationError as error:
             problem = refusal(self.what, None, error).problem
             raise NotPortable(self.what, problem, "return what the request declares") from None
@@ -184,7 +186,7 @@ class ReplyLayout:
         decode = self._conversion.decode
         try:
             value = unpacked if decode is None else decode(unpacked)
-            return self._adapter.validate_python((value,))[0]
+            return self._validate((value,))[0]
         except TransportError:
             raise
         except Exception as error:  # noqa: BLE001  # validators and parsers raise what they like

@@ -144,7 +144,9 @@ class Outbound(Generic[T]):
             and self._bytes <= self._bytes_limit
         ):
             batch = Batch(self.sent + 1, ack, (*(rows[start:] if start else rows),))
-            self._moved_to(self.acked + len(rows), self._bytes)
+            sent = self.sent = self.acked + len(rows)
+            self._out_bytes = self._bytes
+            self.high = max(self.high, sent)
             return [batch]
         batches = []
         stop = min(len(rows), self._limit)
@@ -159,14 +161,11 @@ class Outbound(Generic[T]):
             if end == start:
                 break
             batches.append(Batch(self.sent + 1, ack, tuple(rows[start:end])))
-            self._moved_to(self.acked + end, self._out_bytes + size)
+            self.sent = self.acked + end
+            self._out_bytes += size
+            self.high = max(self.high, self.sent)
             start = end
         return batches
-
-    def _moved_to(self, sent: int, out_bytes: int) -> None:
-        self.sent = sent
-        self._out_bytes = out_bytes
-        self.high = max(self.high, sent)
 
     def check(self, ack: int) -> None:
         """Refuse an acknowledgement that cannot be.
@@ -185,7 +184,8 @@ class Outbound(Generic[T]):
         Raises:
             PeerViolation: `ack` was never sent.
         """
-        self.check(ack)
+        if ack > self.high:
+            self.check(ack)
         count = ack - self.acked
         if count <= 0:
             return

@@ -18,6 +18,7 @@ Source: docs/wire.md, Parcels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from transport.address import Address
@@ -25,7 +26,7 @@ from transport.errors import AddressError, Undecodable
 from transport.limits import ROWS_LIMIT
 from transport.parcels import Ack, Batch, Beat, Bye, Hello, Parcel
 
-__all__ = ["batch_problem", "parcel_of", "parcel_problem", "row_of"]
+__all__ = ["BATCH", "batch_problem", "parcel_of", "parcel_problem", "row_of"]
 
 NUMBER_LIMIT: Final = 2**63  # numbers of envelopes, counts and sizes stay below
 PROTOCOL_LIMIT: Final = 2**16
@@ -37,7 +38,8 @@ ENDPOINT_CHARACTERS: Final = 255
 CODE_CHARACTERS: Final = 64
 TEXT_CHARACTERS: Final = 500
 
-_HELLO, _BATCH, _ACK, _BEAT, _BYE = 1, 2, 3, 4, 5
+BATCH: Final = 2
+_HELLO, _ACK, _BEAT, _BYE = 1, 3, 4, 5
 _SHAPES: Final[Mapping[object, tuple[type, ...]]] = {
     _HELLO: (int, tuple, str, str, bytes, bytes, str, int, tuple, int, tuple),
     _ACK: (int, int),
@@ -46,6 +48,7 @@ _SHAPES: Final[Mapping[object, tuple[type, ...]]] = {
 }
 _BATCH_SHAPE: Final = (int, int, int, tuple)
 _BYTES: Final = {bytes}
+_new_batch: Final = partial(tuple.__new__, Batch)
 _MAKERS: Final[Mapping[object, Callable[..., Parcel]]] = {
     _HELLO: Hello,
     _ACK: Ack,
@@ -58,7 +61,7 @@ def row_of(parcel: Parcel) -> tuple[object, ...]:
     """The row of a parcel; whether it keeps the limits is for `parcel_problem` to say."""
     match parcel:
         case Batch():
-            return _BATCH, *parcel
+            return BATCH, *parcel
         case Ack(ack):
             return _ACK, ack
         case Beat(sent, ack, progress):
@@ -87,8 +90,8 @@ def parcel_of(row: object) -> Parcel:
     Raises:
         Undecodable: It is none, or breaks a limit.
     """
-    if type(row) is tuple and (*map(type, row),) == _BATCH_SHAPE and row[0] == _BATCH:
-        batch = Batch(*row[1:])  # nearly every parcel
+    if type(row) is tuple and (*map(type, row),) == _BATCH_SHAPE and row[0] == BATCH:
+        batch: Batch = _new_batch(row[1:])  # nearly every parcel
         problem = batch_problem(batch)
         if problem is not None:
             raise Undecodable("a Batch", problem)

@@ -163,7 +163,7 @@ class Reply(Answering, Awaitable[R], Generic[R]):
                 raise
         if self.error is not None:
             raise self.error
-        return cast("R", self.value)
+        return self.value  # type: ignore[return-value]  # done: it is an R
 
 
 class ThreadReply(Answering, pykka.Future[R]):

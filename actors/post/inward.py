@@ -37,7 +37,8 @@ from transport.codec import (
 from transport.envelope import Envelope, Kind
 from transport.errors import RemoteProtocolError, TransportError
 from transport.heads import opening_of, payload_behind, reply_payload, reply_row
-from transport.message import Message, Request, resolving
+from transport.message import Message, Request
+from transport.references import RESOLVER
 
 if TYPE_CHECKING:
     from actors.post.line import Line
@@ -161,10 +162,13 @@ class Inward:
             RemoteProtocolError, Violation: the peer broke a rule; those before were handed over.
         """
         known = self._take_known
-        with resolving(self._realm.resolve):
+        before = RESOLVER.set(self._realm.resolve)
+        try:
             for row in rows:
                 if not known(row):
                     self._take(row)
+        finally:
+            RESOLVER.reset(before)
 
     def _take(self, row: bytes) -> None:
         envelope = unpack_envelope(row)

@@ -105,7 +105,7 @@ class RemoteBox:
             payload = encode_message(message)
         except TooBigForWire as error:
             raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, PAYLOAD_LIMIT) from error
-        line = self._line()
+        line = self._office.line(self._node, ON_LOOP.dispatcher)
         left_ms = -1
         if deadline is not None:
             left_ms = max(int((deadline - self.realm.scheduler.clock.monotonic()) * 1000), 0)

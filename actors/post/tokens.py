@@ -90,7 +90,8 @@ class Question(Asked):
         answer: Answerable,
         request: type[Request[Any]] | None,  # Any: whatever it is answered with
     ) -> None:
-        super().__init__(number, address, what)
+        self.id, self.address, self.what = number, address, what  # a call less than `super`
+        self.offered = False
         self.answer = answer
         self.request = request
 
