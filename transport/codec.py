@@ -17,6 +17,7 @@ Source: design.md §5; docs/wire.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -52,6 +53,7 @@ from transport.parcel_rows import BATCH, batch_problem, parcel_of, parcel_proble
 from transport.parcels import Batch, Parcel
 
 __all__ = [
+    "Forms",
     "decode_error",
     "decode_local",
     "decode_message",
@@ -60,10 +62,12 @@ __all__ = [
     "encode_local",
     "encode_message",
     "encode_reply",
+    "message_forms",
     "pack_envelope",
     "pack_parcel",
     "unpack_envelope",
     "unpack_parcel",
+    "value_of",
 ]
 
 M = TypeVar("M", bound=Message)
@@ -95,10 +99,9 @@ def _refuse(*_: object) -> NoReturn:
     raise ValueError("no such type on this wire")
 
 
-# The hook for extensions runs for those of length 0, which the limit lets through.
-_unpackb: Final = partial(
-    unpackb, use_list=False, object_pairs_hook=_refuse, ext_hook=_refuse, max_ext_len=0
-)
+def _unpackb(data: bytes) -> Any:  # Any: whatever the peer packed
+    # The hook for extensions runs for those of length 0, which the limit lets through.
+    return unpackb(data, use_list=False, object_pairs_hook=_refuse, ext_hook=_refuse, max_ext_len=0)
 
 
 def _pack(value: object) -> bytes:
@@ -128,7 +131,7 @@ class _Form(Protocol):
     def decode(self, unpacked: object, /) -> Any: ...
 
 
-class _Forms(NamedTuple):
+class Forms(NamedTuple):
     """The forms of the messages of one class, or of the replies to one.
 
     The narrow form leaves integers alone, the wide one looks at each for those beyond 64 bits.
@@ -139,9 +142,10 @@ class _Forms(NamedTuple):
     version: int
     narrow: _Form
     wide: _Form
+    plain: Callable[[dict[str, Any]], object] | None = None  # see `Layout.plain`
 
 
-def _payload_of(forms: _Forms, value: object) -> bytes:
+def _payload_of(forms: Forms, value: object) -> bytes:
     try:
         try:
             payload = _pack(forms.narrow.encode(value))
@@ -172,13 +176,20 @@ def _check_payload(what: str, payload: bytes) -> None:
         raise TooBigForWire(what, error.size, error.limit, error.unit, hint) from None
 
 
-def _value_of(forms: _Forms, payload: bytes) -> Any:
-    if len(payload) > PAYLOAD_LIMIT:
-        raise OverLimit(forms.what, len(payload), PAYLOAD_LIMIT, "bytes")
+def value_of(forms: Forms, payload: bytes) -> Any:  # Any: a message, or a reply of any type
+    """What is in a payload, validated; `forms` as `message_forms` gives them.
+
+    Raises:
+        OverLimit, Undecodable, InvalidMessage: As `decode_message`.
+    """
     if len(payload) > SURVEYED_BYTES:
+        if len(payload) > PAYLOAD_LIMIT:
+            raise OverLimit(forms.what, len(payload), PAYLOAD_LIMIT, "bytes")
         survey(payload, forms.what)
-    try:
-        unpacked = _unpackb(payload)
+    try:  # `_unpackb`, without its call
+        unpacked = unpackb(
+            payload, use_list=False, object_pairs_hook=_refuse, ext_hook=_refuse, max_ext_len=0
+        )
     except Exception:  # noqa: BLE001  # as in `_unpack`, which costs a call more
         raise Undecodable(forms.what, _NO_MSGPACK) from None
     # find is faster than `in`, which raises and catches a TypeError inside.
@@ -186,12 +197,12 @@ def _value_of(forms: _Forms, payload: bytes) -> Any:
     return form.decode(unpacked)
 
 
-_messages: Final[dict[type[Message], _Forms]] = {}
-_local: Final[dict[type[Message], _Forms]] = {}  # of those that cannot leave the process
-_replies: Final[dict[type[Request[Any]], _Forms]] = {}
+_messages: Final[dict[type[Message], Forms]] = {}
+_local: Final[dict[type[Message], Forms]] = {}  # of those that cannot leave the process
+_replies: Final[dict[type[Request[Any]], Forms]] = {}
 
 
-def _message_forms(message_class: type[Message]) -> _Forms:
+def _message_forms(message_class: type[Message]) -> Forms:
     if not message_class.wire_portable:
         raise NotPortable(
             class_text(message_class),
@@ -202,12 +213,13 @@ def _message_forms(message_class: type[Message]) -> _Forms:
     return forms
 
 
-def _forms_of(message_class: type[Message]) -> _Forms:
-    return _Forms(
+def _forms_of(message_class: type[Message]) -> Forms:
+    return Forms(
         message_class.wire_tag,
         message_class.wire_version,
         layout_of(message_class, wide=False),
         layout_of(message_class, wide=True),
+        layout_of(message_class, wide=False).plain,
     )
 
 
@@ -224,6 +236,14 @@ def encode_message(message: Message) -> bytes:
         TooBigForWire: More than 1,044,480 bytes or 20,000 values.
     """
     forms = _messages.get(type(message)) or _message_forms(type(message))
+    plain = forms.plain
+    if plain is not None:
+        try:
+            payload = _pack(plain(message.__dict__))
+        except Exception:  # noqa: BLE001  # the long way says what it is, or packs wide integers
+            return _payload_of(forms, message)
+        if len(payload) <= NODE_LIMIT:
+            return payload
     return _payload_of(forms, message)
 
 
@@ -242,6 +262,16 @@ def decode_message(tag: str, version: int, payload: bytes) -> Message:
         Undecodable: The payload is not in the form of the wire.
         InvalidMessage: Its fields are not those of the class.
     """
+    message: Message = value_of(message_forms(tag, version), payload)
+    return message
+
+
+def message_forms(tag: str, version: int) -> Forms:
+    """How the messages with a tag are decoded now: for `value_of`, when many come in a row.
+
+    Raises:
+        UnknownMessage, VersionMismatch: As `decode_message`.
+    """
     message_class = find_message(tag)
     if message_class is None:
         raise UnknownMessage(tag)
@@ -253,8 +283,7 @@ def decode_message(tag: str, version: int, payload: bytes) -> Message:
             raise UnknownMessage(tag) from error
     if version != forms.version:
         raise VersionMismatch(tag, version, forms.version)
-    message: Message = _value_of(forms, payload)
-    return message
+    return forms
 
 
 def encode_local(message: Message) -> bytes:
@@ -266,21 +295,21 @@ def encode_local(message: Message) -> bytes:
 def decode_local(message_class: type[M], payload: bytes) -> M:
     """The message that `encode_local` made a payload of; its class is known here."""
     forms = _messages.get(message_class) or _local_forms(message_class)
-    message: M = _value_of(forms, payload)
+    message: M = value_of(forms, payload)
     return message
 
 
-def _local_forms(message_class: type[Message]) -> _Forms:
+def _local_forms(message_class: type[Message]) -> Forms:
     forms = _local.get(message_class)
     if forms is None:
         forms = _local[message_class] = _forms_of(message_class)
     return forms
 
 
-def _reply_forms(request_class: type[Request[Any]]) -> _Forms:
+def _reply_forms(request_class: type[Request[Any]]) -> Forms:
     narrow = ReplyLayout(request_class, wide=False)
     wide = ReplyLayout(request_class, wide=True)
-    forms = _replies[request_class] = _Forms(narrow.what, 0, narrow, wide)
+    forms = _replies[request_class] = Forms(narrow.what, 0, narrow, wide)
     return forms
 
 
@@ -301,7 +330,7 @@ def decode_reply(request_class: type[Request[R]], payload: bytes) -> R:
         OverLimit, Undecodable, InvalidMessage: As `decode_message` does.
         NotPortable: The class is a template without a reply type.
     """
-    value: R = _value_of(_replies.get(request_class) or _reply_forms(request_class), payload)
+    value: R = value_of(_replies.get(request_class) or _reply_forms(request_class), payload)
     return value
 
 

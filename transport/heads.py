@@ -96,19 +96,19 @@ def payload_behind(size: int, row: bytes) -> bytes | None:
     When these are an opening and a tail that `unpack_envelope` has taken before, equal bytes mean
     equal fields, so nothing but the payload has to be looked at again.
     """
-    kind = row[size : size + 1]
-    if kind == b"\xc4":
-        start = size + 2
-    elif kind == b"\xc5":
-        start = size + 3
-    elif kind == b"\xc6":
-        start = size + 5
-    else:
+    try:
+        lead = row[size]
+        if lead == 0xC4:
+            start, told = size + 2, row[size + 1]
+        elif lead == 0xC5:
+            start, told = size + 3, row[size + 1] << 8 | row[size + 2]
+        elif lead == 0xC6:
+            start, told = size + 5, int.from_bytes(row[size + 1 : size + 5])
+        else:
+            return None
+    except IndexError:  # cut
         return None
-    payload = row[start:]
-    told = row[size + 1 : start]
-    # A row cut inside its own length has none: b"" would pass as 0.
-    return payload if told and int.from_bytes(told) == len(payload) else None
+    return row[start:] if told == len(row) - start else None
 
 
 def reply_payload(start: int, row: bytes) -> bytes | None:

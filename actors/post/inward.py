@@ -24,6 +24,7 @@ from actors.kernel.messages import Down, DownReason
 from actors.kernel.thread_inbox import ThreadInbox
 from actors.kernel.waits import reaches
 from actors.post.faults import error_of, info_of
+from actors.post.tails import Tail, Tails
 from actors.post.tokens import Stopped
 from transport.codec import (
     decode_error,
@@ -31,8 +32,10 @@ from transport.codec import (
     encode_error,
     encode_message,
     encode_reply,
+    message_forms,
     pack_envelope,
     unpack_envelope,
+    value_of,
 )
 from transport.envelope import Envelope, Kind
 from transport.errors import RemoteProtocolError, TransportError
@@ -44,9 +47,6 @@ if TYPE_CHECKING:
     from actors.post.line import Line
 
 PARKED: Final = 1_024  # asks that one full mailbox keeps waiting; twice as many of all kinds
-TAILS: Final = 256  # tails of rows that are remembered per peer
-LENGTHS: Final = 8  # that they may have
-TAIL_BYTES: Final = 512  # of one
 _TELL, _ASK, _REPLY = int(Kind.TELL), int(Kind.ASK), int(Kind.REPLY)
 PARKED_BYTES: Final = 16 * 1024 * 1024  # of all mailboxes of this node, per peer
 
@@ -151,9 +151,7 @@ class Inward:
         self._realm = line.branch.office.realm
         self._parked: dict[str, _Parked] = {}
         self._parked_bytes = 0
-        # What was told and asked lately, by the tail of its rows: target, tag, version, chain.
-        self._tails: dict[bytes, tuple[str, str, int, tuple[str, ...]]] = {}
-        self._lengths: tuple[int, ...] = ()  # of those tails
+        self._tails = Tails()
 
     def take(self, rows: tuple[bytes, ...]) -> None:
         """Hand over envelopes, in order.
@@ -161,12 +159,14 @@ class Inward:
         Raises:
             RemoteProtocolError, Violation: the peer broke a rule; those before were handed over.
         """
-        known = self._take_known
+        index, known = 0, self._take_known
         before = RESOLVER.set(self._realm.resolve)
         try:
-            for row in rows:
-                if not known(row):
-                    self._take(row)
+            while index < len(rows):
+                taken = known(rows, index)
+                if not taken:
+                    self._take(rows[index])
+                index += taken or 1
         finally:
             RESOLVER.reset(before)
 
@@ -174,8 +174,7 @@ class Inward:
         envelope = unpack_envelope(row)
         kind = envelope.kind
         if kind <= Kind.ASK:
-            if kind is not Kind.SEND and envelope.left_ms < 0:
-                self._know(row, envelope)
+            self._tails.know(row, envelope)
             self._mail(envelope)
         elif kind is Kind.WATCH:
             self._watch(envelope)
@@ -186,76 +185,76 @@ class Inward:
 
     # -- messages ---------------------------------------------------------------------------
 
-    def _know(self, row: bytes, envelope: Envelope) -> None:
-        """Remember the tail of the row of a message that is told or asked."""
-        opening = opening_of(row)
-        if opening is None:
-            return
-        start = opening[2]
-        end = len(row) - len(envelope.payload)
-        ends = (end - width for width in (2, 3, 5))  # of the header of a payload
-        end = next((end for end in ends if payload_behind(end, row) is not None), len(row))
-        size = end - start
-        if size >= TAIL_BYTES:
-            return
-        if len(self._tails) >= TAILS or len(self._lengths) >= LENGTHS:
-            self._tails.clear()
-            self._lengths = ()
-        to = (envelope.target, envelope.tag, envelope.version, envelope.chain)
-        self._tails[row[start:end]] = to
-        if size not in self._lengths:
-            self._lengths = (size, *self._lengths)
+    def _take_known(self, rows: tuple[bytes, ...], index: int) -> int:
+        """Take a row whose tail came before, or the answer to an ask.
 
-    def _take_known(self, row: bytes) -> bool:
-        """Take a row whose tail came before, or the answer to an ask; False: take the long way.
-
-        That is also the way for everything that is not as usual.
+        Returns:
+            How many rows were taken: after a message that is told those that are alike, too; 0
+            for the long way, which is also that of everything that is not as usual.
         """
+        row = rows[index]
         opening = opening_of(row)
         if opening is None:
-            return False
+            return 0
         kind, number, start = opening
         if kind == _REPLY:
             payload = reply_payload(start, row)
             if payload is None or not number:
-                return False
+                return 0
             asked = self._line.asked.pop(number, None)
             if asked is not None:  # else it was given up
                 try:
                     asked.replied(payload)
                 except RemoteProtocolError as error:
                     asked.failed(error)
-            return True
-        tails = self._tails
-        for size in self._lengths:
-            end = start + size
-            tail = tails.get(row[start:end])
-            if tail is not None:
-                payload = payload_behind(end, row)
-                return payload is not None and self._put_known(kind, number, tail, payload)
-        return False
+            return 1
+        known = self._tails.find(row, start)
+        if known is None:
+            return 0
+        tail, end = known
+        resident = self._realm.actors.get(tail.target)
+        if not isinstance(resident, Cell) or tail.target in self._parked:
+            return 0
+        if kind == _TELL and not number and not tail.chain:
+            return self._put_told(rows, index, end, tail, resident)
+        if kind == _ASK and number:
+            return self._put_asked(row, number, end, tail, resident)
+        return 0
 
-    def _put_known(
-        self, kind: int, number: int, to: tuple[str, str, int, tuple[str, ...]], payload: bytes
-    ) -> bool:
-        target, tag, version, chain = to
-        realm = self._realm
-        resident = realm.actors.get(target)
-        if not isinstance(resident, Cell) or target in self._parked:
-            return False
+    def _put_told(
+        self, rows: tuple[bytes, ...], index: int, end: int, tail: Tail, cell: Cell
+    ) -> int:
+        """Put messages into a mailbox as long as their rows begin alike; how many."""
+        head, count = rows[index][:end], 0
+        put, bump = cell.put, self._realm.counts.sent.bump
         try:
-            if kind == _TELL and not number and not chain:
-                resident.put(decode_message(tag, version, payload))
-            elif kind == _ASK and number and (not chain or resident.keeper is None):
-                message = decode_message(tag, version, payload)
-                request = type(message) if isinstance(message, Request) else None
-                resident.put(message, RemoteReply(self._line, number, request, chain))
-            else:
-                return False
+            forms = message_forms(tail.tag, tail.version)
+            for at in range(index, len(rows)):
+                row = rows[at]
+                payload = payload_behind(end, row) if row.startswith(head) else None
+                if payload is None:
+                    break
+                put(value_of(forms, payload))
+                bump()
+                count += 1
         except (KernelError, RemoteProtocolError):
-            return False
-        realm.counts.sent.bump()
-        return True
+            pass  # the long way says it
+        return count
+
+    def _put_asked(self, row: bytes, number: int, end: int, tail: Tail, cell: Cell) -> int:
+        """Put a question into a mailbox; 1, or 0 for the long way."""
+        payload = payload_behind(end, row)
+        chain = tail.chain
+        if payload is None or (chain and cell.keeper is not None):
+            return 0
+        try:
+            message = decode_message(tail.tag, tail.version, payload)
+            request = type(message) if isinstance(message, Request) else None
+            cell.put(message, RemoteReply(self._line, number, request, chain))
+        except (KernelError, RemoteProtocolError):
+            return 0
+        self._realm.counts.sent.bump()
+        return 1
 
     def _mail(self, envelope: Envelope) -> None:
         realm = self._realm

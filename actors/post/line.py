@@ -74,6 +74,7 @@ class Line:
         self._outbox: deque[tuple[bytes, Token]] = deque()
         self._lock = threading.Lock()  # leaf; guards the next line
         self._large_bytes = 0  # in the outbox
+        self._fresh = 0  # what the session took from this loop since the last `flush`
         # By era. They have no bound: who asked waits for them.
         self._answers: deque[tuple[int, bytes]] = deque()
         self._waiters: dict[Callable[[], object], None] = {}  # for room, in their order
@@ -90,6 +91,20 @@ class Line:
             WouldBlock: too much waits already.
         """
         waiting, size = len(self._outbox), len(row)
+        if not waiting and not self._blocked and self.branch.dispatcher.here():
+            try:
+                self.session.offer(row, token)
+            except NoCredit:
+                self._blocked = True
+            else:
+                if token is not None and not isinstance(token, tuple):
+                    token.offered = True
+                self._fresh += 1
+                if not self.scheduled:
+                    self.kick()
+                elif self._fresh >= EAGER:
+                    self.flush()
+                return
         if waiting >= OUTBOX:
             raise WouldBlock(address, OUTBOX)
         if size > SMALL_BYTES:
@@ -98,10 +113,7 @@ class Line:
                     raise WouldBlock(address, waiting)
                 self._large_bytes += size
         self._outbox.append((row, token))
-        if not self.scheduled:
-            self.kick()
-        elif waiting >= EAGER and not self._blocked and self.branch.dispatcher.here():
-            self.flush()
+        self.kick()
 
     def answer(self, row: bytes, era: int | None = None) -> None:
         """Have an answer sent; dropped when its session has ended, for its asker knows then.
@@ -146,6 +158,7 @@ class Line:
     def flush(self) -> None:
         """Give the session what waits, as far as it has credit, and send."""
         self.scheduled = False
+        self._fresh = 0
         offer = self.session.offer
         answers, outbox = self._answers, self._outbox
         try:
