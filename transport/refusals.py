@@ -35,6 +35,7 @@ class Reason(StrEnum):
     DOMAIN = "unknown domain"
     KEY = "key is not allowed"
     ROLE = "role is not allowed here"
+    FLOOD = "too many failed handshakes from this address"
     HANDSHAKE = "handshake failed"
     REVOKED = "key was revoked while connected"
     UNFINISHED = "endless message"

@@ -18,7 +18,8 @@ from __future__ import annotations
 import logging
 import socket as sockets
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
@@ -27,10 +28,11 @@ import zmq
 
 from transport import zap
 from transport.allowed import Allowed, Role
+from transport.failures import Failures
 from transport.keys import KeyPair, public_key_problem, read_secret_key
 from transport.private_files import FileRefused
 from transport.reach import SecurityError, check_local, speaks_ipv6, tcp_host
-from transport.refusals import Refusals
+from transport.refusals import Reason, Refusals
 from transport.socket_roles import Client, Handshake, Local, Server
 from transport.watch import Context, Socket, Watch
 
@@ -135,6 +137,7 @@ class Authenticator:
         allowed: The allow-list, read anew for every handshake.
         domains: Roles that may come in by each domain.
         refusals: Where those who are turned away are written down.
+        clock: Monotonic seconds, for the limit of failures.
 
     Raises:
         SecurityError: The context has a handler already.
@@ -147,11 +150,14 @@ class Authenticator:
         *,
         domains: Mapping[str, frozenset[Role]] = zap.DOMAINS,
         refusals: Refusals | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.context = context
         self.allowed = allowed
         self.domains = domains
         self.refusals = Refusals() if refusals is None else refusals
+        self._clock = clock
+        self._failures = Failures()
         self._probes: frozenset[str] = frozenset()  # keys of self-tests that are let in
         self._strangers: frozenset[str] = frozenset()  # and those whose refusal is no news
         self._lock = threading.Lock()  # of the probes and the bell
@@ -239,10 +245,15 @@ class Authenticator:
         except Exception:  # noqa: BLE001 - one peer must not shut the door for all others
             _log.exception("a handshake could not be judged, so it is refused")
             return None
-        reason, key = found.reason, found.key
-        if reason is not None and key not in self._strangers:
-            self.refusals.record(reason, mechanism=found.mechanism, key=key, address=found.address)
-        return found.answer
+        reason, key, answer = found.reason, found.key, found.answer
+        if reason is None or key in self._strangers:
+            return answer
+        # Who has no address did not come over the network.
+        if found.address != "-" and self._failures.failed(found.address, self._clock()):
+            # One record for all that follows, and no word to the peer.
+            reason, key, answer = Reason.FLOOD, "-", zap.put_off(answer)
+        self.refusals.record(reason, mechanism=found.mechanism, key=key, address=found.address)
+        return answer
 
 
 def harden(socket: Socket, role: Server | Client | Local) -> None:
