@@ -233,7 +233,7 @@ class ActorSystem:
 
         Raises:
             SecurityError: what is asked for is not safe; nothing listens.
-            KernelError: it listens already.
+            KernelError: it listens already; or, on `ipc`, another system has this one's name.
         """
         return self._network.listen(address, public=public)
 

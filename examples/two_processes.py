@@ -8,15 +8,12 @@ Run it and see:
 
 from __future__ import annotations
 
-import logging
 import multiprocessing as mp
 from typing import Any
 
 from actors import Actor, ActorSystem, Message, Request, handles
 from transport.allowed import Allowed
 from transport.security import new_key_pair
-
-logging.disable(logging.WARNING)  # `listen` tries its own door without a key, and logs the refusal
 
 
 class Order(Message, tag="shop.order"):

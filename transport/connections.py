@@ -109,7 +109,7 @@ class Connection:
 class Connections:
     """All connections of one socket. Belongs to the thread that owns the socket.
 
-    The owner reports what the monitor and the frames say; see `transport.security.Watch`.
+    The owner reports what the monitor and the frames say; see `transport.watch.Watch`.
 
     Args:
         unfinished_limit_bytes: What a peer may send beyond its last whole message.
@@ -152,6 +152,11 @@ class Connections:
         oldest = self._strangers.pop(next(iter(self._strangers)))
         oldest.cut()
         return oldest
+
+    def address(self, fd: int) -> str | None:
+        """IP address of the peer of a connection, if it was there long enough to be looked at."""
+        connection = self._by_fd.get(fd)
+        return None if connection is None else connection.address
 
     def closed(self, fd: int) -> None:
         """A connection has ended."""

@@ -24,12 +24,25 @@ from typing import Final
 from transport.private_files import FileRefused, open_directory
 from transport.reach import PATH_BYTES
 
-__all__ = ["IpcPath", "endpoint_to_dial", "runtime_directory"]
+__all__ = ["IpcPath", "PathInUse", "endpoint_to_dial", "runtime_directory"]
 
 LONGEST_NAME: Final = 16
 HASH_BYTES: Final = 8
 
 _held: weakref.WeakSet[IpcPath] = weakref.WeakSet()
+
+
+class PathInUse(FileRefused):
+    """A live process listens on the path.
+
+    Attributes:
+        holder: Its number; None when it has not said it.
+    """
+
+    def __init__(self, path: str, holder: int | None) -> None:
+        who = "another process" if holder is None else f"process {holder}"
+        super().__init__(path, f"is in use by {who}", "end that process first")
+        self.holder = holder
 
 
 def runtime_directory(owner: str, environ: Mapping[str, str] = os.environ) -> Path:
@@ -58,8 +71,8 @@ class IpcPath:
         environ: As for `runtime_directory`.
 
     Raises:
-        FileRefused: A live process has the path (its pid is named), a directory is not private, or
-            something else than a socket lies there.
+        PathInUse: A live process has the path.
+        FileRefused: A directory is not private, or something else than a socket lies there.
         ValueError: The name is too long or is a path.
     """
 
@@ -143,10 +156,8 @@ def _lock(directory: int, path: Path) -> int:
             problem = f"cannot be locked: {error.strerror}"
             hint = "set XDG_RUNTIME_DIR to a directory on a local disk with free space"
             raise FileRefused(str(path), problem, hint) from error
-        who = f"process {text}" if text.isdigit() else "another process"
-        raise FileRefused(
-            str(path.with_suffix("")), f"is in use by {who}", "end that process first"
-        ) from error
+        holder = int(text) if text.isdigit() else None
+        raise PathInUse(str(path.with_suffix("")), holder) from error
     return fd
 
 

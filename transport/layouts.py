@@ -44,7 +44,7 @@ from transport.errors import InvalidMessage, NotPortable, TransportError
 from transport.field_types import _bare, class_text, type_text
 from transport.frozen_map import FrozenMap
 from transport.limits import CROWD, DEPTH_LIMIT
-from transport.message import Message, Request
+from transport.message import SCRIPTS, Message, Request
 from transport.references import Reference
 
 __all__ = ["Layout", "ReplyLayout", "conversion_of", "layout_of", "not_as_declared"]
@@ -352,7 +352,7 @@ def _python_types(member: object, part: Conversion) -> frozenset[type]:
 def _word(member: object) -> str | int | None:
     """What stands before a member of a union that is written as an array; None for the others."""
     if isinstance(member, type) and issubclass(member, Message):
-        if member.__module__ == "__main__" and not member.wire_portable:
+        if member.__module__ in SCRIPTS and not member.wire_portable:
             raise NotPortable(
                 class_text(member),
                 "is a member of a union and has no tag that another process knows",

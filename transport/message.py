@@ -48,6 +48,7 @@ from transport.references import Reference, resolving
 from transport.size import BASE_SIZE, local_size, sizer_of
 
 __all__ = [
+    "SCRIPTS",
     "FrozenMap",
     "Message",
     "MessageTypeError",
@@ -61,6 +62,9 @@ __all__ = [
 ]
 
 TAG_CHARACTERS: Final = 255
+# As which a process knows the script that it runs; the second is for children that multiprocessing
+# has spawned. What is called after them, no other process can find.
+SCRIPTS: Final = frozenset({"__main__", "__mp_main__"})
 
 # What a subclass may not switch off: each carries a promise of this module.
 _CONFIG: Final[ConfigDict] = ConfigDict(
@@ -286,7 +290,7 @@ class Message(BaseModel):
 
     wire_tag: ClassVar[str] = "transport.message:Message"
     wire_version: ClassVar[int] = 1
-    # False for classes that another process could not find by their tag: those of `__main__`
+    # False for classes that another process could not find by their tag: those of a script
     # without a tag of their own, generic templates and their parametrised forms.
     wire_portable: ClassVar[bool] = False
 
@@ -311,7 +315,7 @@ class Message(BaseModel):
         cls.wire_portable = False
         generic = cls.__pydantic_generic_metadata__
         if generic["origin"] is None and not generic["parameters"]:
-            cls.wire_portable = tag is not None or cls.__module__ != "__main__"
+            cls.wire_portable = tag is not None or cls.__module__ not in SCRIPTS
             _register(cls)
 
     @classmethod

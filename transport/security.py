@@ -15,35 +15,37 @@ server, and there is no way here to listen or dial over tcp without CURVE. (refe
 
 from __future__ import annotations
 
-import itertools
 import logging
 import socket as sockets
-import struct
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 import zmq
 
 from transport import zap
 from transport.allowed import Allowed, Role
-from transport.connections import Connections
+from transport.failures import Failures
 from transport.keys import KeyPair, public_key_problem, read_secret_key
 from transport.private_files import FileRefused
 from transport.reach import SecurityError, check_local, speaks_ipv6, tcp_host
 from transport.refusals import Reason, Refusals
 from transport.socket_roles import Client, Handshake, Local, Server
+from transport.watch import Context, Socket, Watch
 
 __all__ = [
     "FRAME_LIMIT_BYTES",
     "Authenticator",
     "Client",
+    "Context",
     "Handshake",
     "Local",
     "SecurityError",
     "Server",
+    "Socket",
     "Watch",
     "curve_version",
     "dial",
@@ -53,10 +55,6 @@ __all__ = [
     "new_key_pair",
     "probe",
 ]
-
-# A socket of plain pyzmq; its class is generic in what `recv` returns.
-Socket: TypeAlias = "zmq.Socket[bytes]"
-Context: TypeAlias = "zmq.Context[Socket]"
 
 FRAME_LIMIT_BYTES: Final = 1 << 20
 # What CURVE adds to a frame: "\x07MESSAGE", nonce, authenticator, flags. libzmq compares its limit
@@ -92,7 +90,6 @@ _ROUTER_OPTIONS: Final[Mapping[int, int]] = {
 }
 
 _log = logging.getLogger(__name__)
-_monitor_numbers = itertools.count(1)
 
 
 def curve_version() -> str | None:
@@ -140,6 +137,7 @@ class Authenticator:
         allowed: The allow-list, read anew for every handshake.
         domains: Roles that may come in by each domain.
         refusals: Where those who are turned away are written down.
+        clock: Monotonic seconds, for the limit of failures.
 
     Raises:
         SecurityError: The context has a handler already.
@@ -152,11 +150,14 @@ class Authenticator:
         *,
         domains: Mapping[str, frozenset[Role]] = zap.DOMAINS,
         refusals: Refusals | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.context = context
         self.allowed = allowed
         self.domains = domains
         self.refusals = Refusals() if refusals is None else refusals
+        self._clock = clock
+        self._failures = Failures()
         self._probes: frozenset[str] = frozenset()  # keys of self-tests that are let in
         self._strangers: frozenset[str] = frozenset()  # and those whose refusal is no news
         self._lock = threading.Lock()  # of the probes and the bell
@@ -244,10 +245,15 @@ class Authenticator:
         except Exception:  # noqa: BLE001 - one peer must not shut the door for all others
             _log.exception("a handshake could not be judged, so it is refused")
             return None
-        reason, key = found.reason, found.key
-        if reason is not None and key not in self._strangers:
-            self.refusals.record(reason, mechanism=found.mechanism, key=key, address=found.address)
-        return found.answer
+        reason, key, answer = found.reason, found.key, found.answer
+        if reason is None or key in self._strangers:
+            return answer
+        # Who has no address did not come over the network.
+        if found.address != "-" and self._failures.failed(found.address, self._clock()):
+            # One record for all that follows, and no word to the peer.
+            reason, key, answer = Reason.FLOOD, "-", zap.put_off(answer)
+        self.refusals.record(reason, mechanism=found.mechanism, key=key, address=found.address)
+        return answer
 
 
 def harden(socket: Socket, role: Server | Client | Local) -> None:
@@ -338,110 +344,21 @@ def dial(socket: Socket, role: Client | Local, endpoint: str) -> None:
     socket.connect(endpoint)
 
 
-_OUTCOMES: Final = {
-    int(zmq.EVENT_HANDSHAKE_SUCCEEDED): Handshake.SUCCEEDED,
-    int(zmq.EVENT_HANDSHAKE_FAILED_AUTH): Handshake.REFUSED,
-    int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL): Handshake.MISMATCHED,
-    int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL): Handshake.BROKEN,
-}
-_OPENED: Final = (int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_CONNECTED))
-_EVENTS: Final = sum((*_OUTCOMES, *_OPENED, int(zmq.EVENT_DISCONNECTED)))
-
-
-class Watch:
-    """What happens below a socket: its monitor, read by the thread that owns the socket.
-
-    Make it before `listen` or `dial`, read it whenever the loop turns, close it before the socket.
-
-    Args:
-        socket: At most one watch each.
-        connections: Is told of connections that are made and that end.
-        refusals: Where failed handshakes are written down. ZAP's own refusals are not repeated.
-    """
-
-    def __init__(
-        self,
-        socket: Socket,
-        connections: Connections | None = None,
-        refusals: Refusals | None = None,
-    ) -> None:
-        self._socket = socket
-        self._connections = Connections() if connections is None else connections
-        self._refusals = refusals
-        address = f"inproc://mob-monitor-{next(_monitor_numbers)}"
-        self._events = socket.context.socket(zmq.PAIR)
-        self._events.linger = 0
-        # Without a limit: a full queue would block the I/O thread and with it every connection.
-        self._events.rcvhwm = 0
-        socket.monitor(address, _EVENTS)
-        self._events.connect(address)
-
-    @property
-    def fd(self) -> int:
-        """Edge-triggered, as every `zmq.FD`: read until nothing comes."""
-        return int(self._events.getsockopt(zmq.FD))
-
-    def read(self, timeout_ms: int = 0) -> tuple[Handshake, ...]:
-        """Take in what has happened; waits for something at most `timeout_ms`.
-
-        Returns:
-            How handshakes ended, in order.
-        """
-        if self._events.closed:
-            return ()
-        self._events.poll(timeout_ms)
-        outcomes = []
-        opened: dict[int, None] = {}  # and not closed again: descriptors are used again at once
-        while not self._events.closed:  # who is told of an end may close this
-            try:
-                event, value = struct.unpack("=HI", self._events.recv_multipart(zmq.DONTWAIT)[0])
-            except zmq.Again:
-                break
-            if event in _OPENED:
-                opened[value] = None
-            elif event == zmq.EVENT_DISCONNECTED:
-                opened.pop(value, None)
-                self._connections.closed(value)
-            else:  # nothing else was asked for
-                outcomes.append(_OUTCOMES[event])
-        for fd in opened:
-            evicted = self._connections.opened(fd)
-            if evicted is not None and self._refusals is not None:
-                self._refusals.record(Reason.CROWD, address=evicted.address)
-        if self._refusals is not None:
-            for outcome in outcomes:
-                if outcome in (Handshake.MISMATCHED, Handshake.BROKEN):
-                    self._refusals.record(Reason.HANDSHAKE)
-        return tuple(outcomes)
-
-    def report_to(self, refusals: Refusals) -> None:
-        """Write failed handshakes down from now on; those so far were the self-test's."""
-        self.read()
-        self._refusals = refusals
-
-    def close(self) -> None:
-        """Stop watching; twice does nothing."""
-        if not self._events.closed:
-            if not self._socket.closed:
-                self._socket.disable_monitor()
-            self._events.close()
-
-
 @contextmanager
 def probe(context: Context, role: Client | None, endpoint: str) -> Iterator[Watch]:
-    """Knock at a tcp endpoint and send nothing; without a role: without CURVE, as a stranger may.
+    """Knock once at a tcp endpoint and send nothing; without a role: without CURVE, as a stranger.
 
     For the self-test. A socket without CURVE exists nowhere else, and this one has no messages.
     """
     socket = context.socket(zmq.DEALER)
     watch = Watch(socket)
     try:
-        if role is None:
-            harden(socket, Local())
-            socket.setsockopt(zmq.IPV6, int(speaks_ipv6(tcp_host(endpoint))))
-            socket.connect(endpoint)
-        else:
-            dial(socket, role, endpoint)
+        harden(socket, Local() if role is None else role)
+        # One connection and no other: what comes after the outcome would look like an attack.
+        socket.setsockopt(zmq.RECONNECT_IVL, -1)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 0)  # or it would be a first pause all the same
+        socket.setsockopt(zmq.IPV6, int(speaks_ipv6(tcp_host(endpoint))))
+        socket.connect(endpoint)
         yield watch
     finally:
         watch.close()

@@ -11,12 +11,13 @@ import time
 from typing import Final
 
 from transport.reach import SecurityError, local_face
-from transport.security import Authenticator, Client, Handshake, new_key_pair, probe
+from transport.security import Authenticator, Client, Handshake, Watch, new_key_pair, probe
 
 __all__ = ["SelfTestFailed", "self_test"]
 
-# Half-way through a handshake a busy machine may lose a connection; libzmq makes a new one.
+# Half-way through a handshake a busy machine may lose a connection: then it is tried again.
 _AGAIN: Final = Handshake.BROKEN
+_AGAIN_S: Final = 0.05
 
 
 class SelfTestFailed(SecurityError):
@@ -64,9 +65,18 @@ def _outcome(
     """How the handshake of one probe ends; None when nothing was decided in time."""
     deadline = time.monotonic() + timeout_s
     last = None
-    with probe(authenticator.context, role, endpoint) as watch:
-        while (left_s := deadline - time.monotonic()) > 0:
-            for last in watch.read(timeout_ms=int(left_s * 1000) + 1):
-                if last is not _AGAIN:
-                    return last
+    while time.monotonic() < deadline:
+        with probe(authenticator.context, role, endpoint) as watch:
+            last = _first(watch, deadline) or last
+        if last is not _AGAIN:
+            break
+        time.sleep(_AGAIN_S)
     return last
+
+
+def _first(watch: Watch, deadline: float) -> Handshake | None:
+    """How the next handshake ends; None when it does not in time."""
+    while (left_s := deadline - time.monotonic()) > 0:
+        for outcome in watch.read(timeout_ms=int(left_s * 1000) + 1):
+            return outcome
+    return None

@@ -22,7 +22,7 @@ from transport import z85
 from transport.allowed import Peer, Role
 from transport.refusals import Reason
 
-__all__ = ["DOMAINS", "Verdict", "judge"]
+__all__ = ["DOMAINS", "Verdict", "judge", "put_off"]
 
 VERSION: Final = b"1.0"
 CURVE: Final = b"CURVE"
@@ -96,6 +96,14 @@ def judge(
     if roles.isdisjoint(peer.roles):
         return _refuse(request, Reason.ROLE, **said)
     return Verdict(_answer(request, b"200", b"OK", key.encode()), None, **said)
+
+
+def put_off(answer: tuple[bytes, ...] | None) -> tuple[bytes, ...] | None:
+    """The answer to one who fails too often, in place of a refusal.
+
+    At a 300 ("temporary", RFC 27) libzmq says nothing to the peer and closes the connection.
+    """
+    return None if answer is None else _answer(answer[1], b"300", b"refused", b"")
 
 
 def _refuse(request: bytes, reason: Reason, **said: str) -> Verdict:

@@ -14,22 +14,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from actors.kernel.declared import declare
 from actors.kernel.errors import HandlerError
 from transport.message import Request
-
-_declared: dict[str, type[BaseException]] = {}  # by name; filled by class statements only
-
-
-def declared_name(error: type[BaseException]) -> str | None:
-    """The name by which an error that some handler declares crosses to other nodes."""
-    name = f"{error.__module__}:{error.__qualname__}"
-    return name if _declared.get(name) is error else None
-
-
-def declared_error(name: str) -> type[BaseException] | None:
-    """The error of this name, if a handler in this process declares it."""
-    return _declared.get(name)
-
 
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a handler's signature is its own
 
@@ -93,7 +80,8 @@ def handles(
         method: `def` or `async def (self, message: SomeMessage) -> ReplyClass`.
         stepped: the kernel steps the coroutine itself: only `ref.request` and `ref.send`
             may be awaited, several times faster than an asyncio task.
-        raises: declared domain errors; they are replies, not failures.
+        raises: declared domain errors; they are replies, not failures. Askers on other nodes
+            get them as themselves when handlers there declare them, too (see docs/wire.md).
         control: these messages travel in the CONTROL lane, ahead of USER mail.
         coalesce: a message that is told takes the place of an earlier one that still waits:
             True for any of the class, or a function from a message to a key whose equals replace
@@ -221,7 +209,8 @@ def _read(
         )
     reply = _resolve(notes.get("return", inspect.Signature.empty), func, frame)
     _compare(where, message, reply)
-    _declared.update((f"{each.__module__}:{each.__qualname__}", each) for each in raises)
+    for each in raises:
+        declare(each)
     return Marks(message, reply, raises, stepped, control, key)
 
 

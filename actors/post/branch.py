@@ -70,7 +70,7 @@ class Branch:
         self._closing = False
 
     def open(self, context: Context) -> None:
-        """Make the endpoint; the first call on the loop."""
+        """Make the endpoint, in the place of one that is closed; the first call on the loop."""
         self.endpoint = Endpoint(self.loop, context, self, self.office.refusals)
 
     def listen(
@@ -90,6 +90,14 @@ class Branch:
         endpoints = tuple(sorted({**others, self.channel: bound}.items()))
         self.local = replace(self.local, endpoints=endpoints)
         return bound
+
+    def shut(self, context: Context) -> None:
+        """Undo `listen`. The other sockets are made anew, too: who was dialled is dialled again."""
+        self.endpoint.close()
+        self.local = self.office.local(self.channel)
+        self.open(context)
+        for connection in tuple(self._by_connection):
+            self.closed(connection)
 
     def announce(self) -> None:
         """The self-test is over."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.kernel import errors as kernel
-from actors.kernel.handlers import declared_error, declared_name
+from actors.kernel.declared import declared_error, declared_name
 from transport import errors as wire
 from transport.error_info import ErrorCode, ErrorInfo
 from transport.frozen_map import FrozenMap
@@ -25,8 +25,10 @@ class RemoteError(kernel.KernelError):
         type: Name of the declared error, if it was one.
     """
 
-    def __init__(self, address: str, code: str, text: str, of_type: str = "") -> None:
-        super().__init__(text)
+    def __init__(
+        self, address: str, code: str, text: str, of_type: str = "", *, hint: str = ""
+    ) -> None:
+        super().__init__(text, hint=hint)
         self.address = address
         self.code = code
         self.type = of_type
@@ -80,7 +82,8 @@ def error_of(info: ErrorInfo, address: str) -> BaseException:
         known = declared_error(info.type)
         if known is not None:
             return _made(known, info)
-        return RemoteError(address, info.code.value, info.text, info.type)
+        hint = _nobody_declares(info.type)
+        return RemoteError(address, info.code.value, info.text, info.type, hint=hint)
     make = _MAKERS.get(info.code)
     if make is None:
         return RemoteError(address, info.code.value, info.text)
@@ -88,6 +91,13 @@ def error_of(info: ErrorInfo, address: str) -> BaseException:
     error.args = (info.text,)  # the remote's own words
     error.hint = ""
     return error
+
+
+def _nobody_declares(name: str) -> str:
+    """What a person can do to get a declared error as itself."""
+    if not name:
+        return "its class has no name that both sides know: give it one there, wire_tag = '...'"
+    return f"no handler here declares {name!r}: import its module, or give both one wire_tag"
 
 
 def _made(known: type[BaseException], info: ErrorInfo) -> BaseException:

@@ -10,9 +10,10 @@ Any thread may call it; what concerns sockets is done by the branches, on their 
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +30,7 @@ from transport.allowed import Allowed, Peer, Role
 from transport.endpoint import end_context, new_context
 from transport.greeting import LocalNode
 from transport.guard import Guard, LocalGuard
-from transport.ipc_paths import IpcPath
+from transport.ipc_paths import IpcPath, PathInUse
 from transport.refusals import Refusals
 from transport.security import Authenticator, Client, Local, SecurityError, Server
 from transport.self_test import self_test
@@ -138,30 +139,32 @@ class Office:
         Raises:
             SecurityError: no keys for tcp; the address and its use do not fit; the self-test
                 failed.
-            KernelError: it listens already.
+            KernelError: it listens already, or another system of this user does so by this name.
         """
         if self._endpoints:
             raise KernelError(f"node {self.realm.name!r} listens already")
         found: dict[str, str] = {}
-        for branch in (self.data, self.control):  # who dials control is told where data is
-            where = address if branch is self.control else _another_port(address)
-            role, guard, where = self._door(where, branch.channel, public=public)
-            listen = partial(branch.listen, where, role, guard, found)
-            found[branch.channel] = self._on(branch, listen)
-        if self._authenticator is not None and self.keys is not None:
-            for bound in found.values():
-                self_test(self._authenticator, bound, self.keys.public)
+        try:
+            doors = [(branch, *self._door(branch, address, public)) for branch in self.branches]
+            for branch, role, guard, where in reversed(doors):  # control tells where data is
+                listen = partial(branch.listen, where, role, guard, found)
+                found[branch.channel] = self._on(branch, listen)
+            if self._authenticator is not None and self.keys is not None:
+                for bound in found.values():
+                    self_test(self._authenticator, bound, self.keys.public)
+        except BaseException:
+            self._shut(found)
+            raise
         self._endpoints.update(found)
         for branch in self.branches:
             self._on(branch, branch.announce)
         return found["control"]
 
     def _door(
-        self, address: str, channel: str, *, public: bool
+        self, branch: Branch, address: str, public: bool
     ) -> tuple[Server | Local, Guard | LocalGuard, str]:
         if address == "ipc":
-            path = IpcPath(self.realm.name, channel)
-            self._paths.append(path)
+            path = self._claimed(branch.channel)
             return Local(), LocalGuard(local_peer("this user")), path.endpoint
         if self.keys is None:
             raise SecurityError(
@@ -170,8 +173,30 @@ class Office:
             )
         if self._authenticator is None:
             self._authenticator = Authenticator(self._context, self.allowed, refusals=self.refusals)
-        role = Server(self.keys, self._authenticator, public=public)
-        return role, Guard(self.allowed), address
+        where = address if branch is self.control else _another_port(address)
+        return Server(self.keys, self._authenticator, public=public), Guard(self.allowed), where
+
+    def _claimed(self, channel: str) -> IpcPath:
+        """The path of a channel, for this system alone."""
+        try:
+            path = IpcPath(self.realm.name, channel)
+        except PathInUse as error:
+            name = self.realm.name
+            end = "shut that one down" if error.holder == os.getpid() else error.hint
+            raise KernelError(
+                f"another system listens as node {name!r} already: {error}",
+                hint=f"{end}, or give one of the two another name: ActorSystem('…')",
+            ) from error
+        self._paths.append(path)
+        return path
+
+    def _shut(self, channels: Collection[str]) -> None:
+        """Leave no door open behind a `listen` that failed."""
+        for branch in self.branches:
+            if branch.channel in channels:
+                self._on(branch, partial(branch.shut, self._context))
+        while self._paths:
+            self._paths.pop().release()
 
     @property
     def endpoint(self) -> str | None:

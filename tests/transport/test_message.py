@@ -244,16 +244,17 @@ def test_threads_that_make_one_class_end_with_one_of_them() -> None:
     assert [is_current(cls) for cls in made].count(True) == 1
 
 
-def test_a_class_of_main_travels_only_with_a_tag_of_its_own() -> None:
-    local = create_model("Scratch", __base__=Message, __module__="__main__")
+@pytest.mark.parametrize("script", ["__main__", "__mp_main__"])
+def test_a_class_of_a_script_travels_only_with_a_tag_of_its_own(script: str) -> None:
+    local = create_model("Scratch", __base__=Message, __module__=script)
     tagged = create_model(
-        "Tagged", __base__=Message, __module__="__main__", __cls_kwargs__={"tag": "tests.tagged"}
+        "Tagged", __base__=Message, __module__=script, __cls_kwargs__={"tag": f"tests.{script}"}
     )
 
-    assert local.wire_tag == "__main__:Scratch"
+    assert local.wire_tag == f"{script}:Scratch"
     assert not local.wire_portable
     assert tagged.wire_portable
-    assert find_message("__main__:Scratch") is local
+    assert find_message(f"{script}:Scratch") is local
 
 
 def test_a_class_that_is_refused_takes_no_tag() -> None:

@@ -18,6 +18,7 @@ from tests.transport.network import DEADLINE_S, Context, Dialled, Network, outco
 from transport import security
 from transport.allowed import Allowed, Role
 from transport.connections import Connections, cut
+from transport.failures import FAILURES, SHUT_S
 from transport.guard import Guard
 from transport.ipc_paths import IpcPath, endpoint_to_dial
 from transport.keys import write_key_pair
@@ -40,6 +41,7 @@ from transport.security import (
     new_key_pair,
     probe,
 )
+from transport.self_test import self_test
 from transport.zap import DOMAINS
 
 DEADLINE_MS = int(DEADLINE_S * 1000)
@@ -98,6 +100,31 @@ def test_an_unknown_key_is_refused_and_written_down(network: Network) -> None:
     assert (refusal.reason, refusal.key) == (Reason.KEY, stranger.public)
     assert (refusal.mechanism, refusal.address) == ("CURVE", "127.0.0.1")
     assert network.received_nothing()
+
+
+def test_who_fails_too_often_is_put_off_and_a_known_key_of_that_address_is_not(
+    context: Context, allowed: Allowed
+) -> None:
+    now = [100.0]
+    with (
+        Authenticator(context, allowed, clock=lambda: now[0]) as authenticator,
+        Network(authenticator) as network,
+    ):
+        counts = authenticator.refusals.counts
+        for _ in range(FAILURES):
+            assert network.client(new_key_pair("thief")).outcome() is Handshake.REFUSED
+
+        for _ in range(3):
+            assert network.client(new_key_pair("thief")).outcome() is Handshake.BROKEN
+
+        assert counts()[Reason.KEY] == FAILURES
+        flood = authenticator.refusals.last()[-1]
+        assert (flood.reason, flood.key, flood.address) == (Reason.FLOOD, "-", "127.0.0.1")
+        assert network.client(network.known("friend")).outcome() is Handshake.SUCCEEDED
+        self_test(authenticator, network.endpoint, network.keys.public)
+        now[0] += SHUT_S
+        assert network.client(new_key_pair("thief")).outcome() is Handshake.REFUSED
+        assert counts()[Reason.KEY] == FAILURES + 1
 
 
 def test_a_key_is_refused_at_the_door_of_another_role(network: Network) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transport import z85
 from transport.allowed import Peer, Role
 from transport.refusals import Reason
-from transport.zap import Verdict, judge
+from transport.zap import Verdict, judge, put_off
 
 RAW = bytes(range(32))
 KEY = z85.encode(RAW)
@@ -112,3 +112,10 @@ def test_only_the_one_combination_comes_in(
     right = (version, domain, mechanism, credentials) == (b"1.0", b"mob.host", b"CURVE", [RAW])
     assert (verdict.reason is None) == right
     assert (verdict.answer is not None and verdict.answer[2] == b"200") == right
+
+
+def test_who_is_put_off_gets_a_300_for_the_same_request() -> None:
+    refused = judge(request(credentials=(bytes(32),)), peers=PEERS)
+
+    assert put_off(refused.answer) == (b"1.0", b"7", b"300", b"refused", b"", b"")
+    assert put_off(None) is None

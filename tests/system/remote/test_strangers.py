@@ -48,6 +48,7 @@ def test_an_unknown_key_is_refused_and_named_in_the_record(tmp_path: Path) -> No
         refusals = [tuple(each) for each in server("refusals")]
         assert (Reason.KEY.value, stranger.key) in refusals
         assert {key for _, key in refusals} <= {stranger.key, "-"}
+        assert len(refusals) == len(set(refusals))  # it dialled again and again
         assert server("links") == []
         works(made.joined("friend", address, "server"), 1)
 

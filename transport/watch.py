@@ -1,0 +1,130 @@
+"""What happens below a ZeroMQ socket: connections that come and go, and how handshakes end.
+
+libzmq tells it on a second socket, the monitor, one event after the other. How a handshake failed
+comes without a word about whose it was; the end of its connection follows at once, from the same
+thread of libzmq, and names the descriptor. So a failure is written down when that is known.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from typing import Final, TypeAlias
+
+import zmq
+
+from transport.connections import Connections
+from transport.refusals import Reason, Refusals
+from transport.socket_roles import Handshake
+
+__all__ = ["Context", "Socket", "Watch"]
+
+# A socket of plain pyzmq; its class is generic in what `recv` returns.
+Socket: TypeAlias = "zmq.Socket[bytes]"
+Context: TypeAlias = "zmq.Context[Socket]"
+
+_OUTCOMES: Final = {
+    int(zmq.EVENT_HANDSHAKE_SUCCEEDED): Handshake.SUCCEEDED,
+    int(zmq.EVENT_HANDSHAKE_FAILED_AUTH): Handshake.REFUSED,
+    int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL): Handshake.MISMATCHED,
+    int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL): Handshake.BROKEN,
+}
+_UNEXPLAINED: Final = (Handshake.MISMATCHED, Handshake.BROKEN)  # ZAP has not written them down
+_OPENED: Final = (int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_CONNECTED))
+_EVENTS: Final = sum((*_OUTCOMES, *_OPENED, int(zmq.EVENT_DISCONNECTED)))
+
+_monitor_numbers = itertools.count(1)
+
+
+class Watch:
+    """The monitor of a socket, read by the thread that owns the socket.
+
+    Make it before `listen` or `dial`, read it whenever the loop turns, close it before the socket.
+
+    Args:
+        socket: At most one watch each.
+        connections: Is told of connections that are made and that end.
+        refusals: Where failed handshakes are written down, those of connections that were made
+            while this was known; ZAP's own refusals are not repeated.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        connections: Connections | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
+        self._socket = socket
+        self._connections = Connections() if connections is None else connections
+        self._refusals = refusals
+        self._unheeded: set[int] = set()  # descriptors of connections from before `report_to`
+        self._failed = 0  # handshakes whose connection has not ended yet
+        address = f"inproc://mob-monitor-{next(_monitor_numbers)}"
+        self._events = socket.context.socket(zmq.PAIR)
+        self._events.linger = 0
+        # Without a limit: a full queue would block the I/O thread and with it every connection.
+        self._events.rcvhwm = 0
+        socket.monitor(address, _EVENTS)
+        self._events.connect(address)
+
+    @property
+    def fd(self) -> int:
+        """Edge-triggered, as every `zmq.FD`: read until nothing comes."""
+        return int(self._events.getsockopt(zmq.FD))
+
+    def read(self, timeout_ms: int = 0) -> tuple[Handshake, ...]:
+        """Take in what has happened; waits for something at most `timeout_ms`.
+
+        Returns:
+            How handshakes ended, in order.
+        """
+        if self._events.closed:
+            return ()
+        self._events.poll(timeout_ms)
+        outcomes = []
+        opened: dict[int, None] = {}  # and not closed again: descriptors are used again at once
+        while not self._events.closed:  # who is told of an end may close this
+            try:
+                event, value = struct.unpack("=HI", self._events.recv_multipart(zmq.DONTWAIT)[0])
+            except zmq.Again:
+                break
+            if event in _OPENED:
+                opened[value] = None
+                (self._unheeded.add if self._refusals is None else self._unheeded.discard)(value)
+            elif event == zmq.EVENT_DISCONNECTED:
+                opened.pop(value, None)
+                self._ended(value)
+            else:  # nothing else was asked for
+                outcomes.append(_OUTCOMES[event])
+                self._failed += _OUTCOMES[event] in _UNEXPLAINED
+        for fd in opened:
+            evicted = self._connections.opened(fd)
+            if evicted is not None and self._refusals is not None:
+                self._refusals.record(Reason.CROWD, address=evicted.address)
+        return tuple(outcomes)
+
+    def _ended(self, fd: int) -> None:
+        """A connection has ended; with a handshake that failed, if one did since the last end."""
+        failed, self._failed = self._failed, 0
+        heeded = fd not in self._unheeded
+        self._unheeded.discard(fd)
+        if failed and heeded and self._refusals is not None:
+            address = self._connections.address(fd)
+            self._refusals.record(Reason.HANDSHAKE, address=address or "-")
+        self._connections.closed(fd)
+
+    def report_to(self, refusals: Refusals) -> None:
+        """Write failed handshakes down, of connections from now on; the others are the self-test's.
+
+        Its knock may fail later on this side than on its own, and nothing but its connection tells
+        it from an attack.
+        """
+        self.read()
+        self._refusals = refusals
+
+    def close(self) -> None:
+        """Stop watching; twice does nothing."""
+        if not self._events.closed:
+            if not self._socket.closed:
+                self._socket.disable_monitor()
+            self._events.close()
