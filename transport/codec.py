@@ -1,7 +1,7 @@
 """Values to bytes and back: messages, replies and errors; envelopes; parcels.
 
-The only module that knows msgpack, and what it knows is a strict part of it: no maps, no
-extensions, text in UTF-8. All functions are pure and may be called from any thread.
+What msgpack makes of them is in `transport.packing`. All functions are pure and may be called from
+any thread.
 
 Two laws hold:
 
@@ -19,9 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeVar
-
-from msgpack import Packer, unpackb
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from transport.conversions import WIDE_MARK
 from transport.envelope import Envelope, Kind, Lane, envelope_problem
@@ -39,7 +37,6 @@ from transport.errors import (
 from transport.field_types import class_text
 from transport.layouts import ReplyLayout, layout_of, not_as_declared
 from transport.limits import (
-    DEPTH_LIMIT,
     FRAME_LIMIT,
     HEADER_LIMIT,
     NODE_LIMIT,
@@ -49,6 +46,7 @@ from transport.limits import (
     survey,
 )
 from transport.message import Message, Request, find_message
+from transport.packing import NO_MSGPACK, pack, unpack, unpacked
 from transport.parcel_rows import BATCH, batch_problem, parcel_of, parcel_problem, row_of
 from transport.parcels import Batch, Parcel
 
@@ -86,41 +84,8 @@ _USER: Final = Lane.USER
 _LAST_ID: Final = 2**63 - 1
 _new_envelope: Final = partial(tuple.__new__, Envelope)
 _ERROR_NODES: Final = 64
-_NO_MSGPACK: Final = "is not msgpack without maps and extensions"
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _LANES: Final = {lane.value: lane for lane in Lane}
-
-# Packers that nobody uses at the moment. One is made in a microsecond and holds 256 KiB, so they
-# are kept; taking one from a list and putting it back is atomic, which a shared packer is not.
-_idle: Final[list[Packer]] = []
-
-
-def _refuse(*_: object) -> NoReturn:
-    raise ValueError("no such type on this wire")
-
-
-def _unpackb(data: bytes) -> Any:  # Any: whatever the peer packed
-    # The hook for extensions runs for those of length 0, which the limit lets through.
-    return unpackb(data, use_list=False, object_pairs_hook=_refuse, ext_hook=_refuse, max_ext_len=0)
-
-
-def _pack(value: object) -> bytes:
-    try:
-        packer = _idle.pop()
-    except IndexError:
-        packer = Packer()
-    packed: bytes = packer.pack(value)
-    _idle.append(packer)  # after an error it is dropped
-    return packed
-
-
-def _unpack(data: bytes, what: str, *, nodes: int = NODE_LIMIT, depth: int = DEPTH_LIMIT) -> object:
-    if len(data) > SURVEYED_BYTES:
-        survey(data, what, nodes=nodes, depth=depth)
-    try:
-        return _unpackb(data)
-    except Exception:  # noqa: BLE001  # msgpack has a dozen ways to say it, and texts that quote
-        raise Undecodable(what, _NO_MSGPACK) from None
 
 
 class _Form(Protocol):
@@ -148,9 +113,9 @@ class Forms(NamedTuple):
 def _payload_of(forms: Forms, value: object) -> bytes:
     try:
         try:
-            payload = _pack(forms.narrow.encode(value))
+            payload = pack(forms.narrow.encode(value))
         except OverflowError:
-            payload = _pack(forms.wide.encode(value))
+            payload = pack(forms.wide.encode(value))
     except TransportError:
         raise
     except UnicodeEncodeError:
@@ -186,15 +151,13 @@ def value_of(forms: Forms, payload: bytes) -> Any:  # Any: a message, or a reply
         if len(payload) > PAYLOAD_LIMIT:
             raise OverLimit(forms.what, len(payload), PAYLOAD_LIMIT, "bytes")
         survey(payload, forms.what)
-    try:  # `_unpackb`, without its call
-        unpacked = unpackb(
-            payload, use_list=False, object_pairs_hook=_refuse, ext_hook=_refuse, max_ext_len=0
-        )
-    except Exception:  # noqa: BLE001  # as in `_unpack`, which costs a call more
-        raise Undecodable(forms.what, _NO_MSGPACK) from None
+    try:
+        values = unpacked(payload)
+    except Exception:  # noqa: BLE001  # as in `unpack`, which costs a call more
+        raise Undecodable(forms.what, NO_MSGPACK) from None
     # find is faster than `in`, which raises and catches a TypeError inside.
     form = forms.narrow if payload.find(WIDE_MARK) < 0 else forms.wide
-    return form.decode(unpacked)
+    return form.decode(values)
 
 
 _messages: Final[dict[type[Message], Forms]] = {}
@@ -239,7 +202,7 @@ def encode_message(message: Message) -> bytes:
     plain = forms.plain
     if plain is not None:
         try:
-            payload = _pack(plain(message.__dict__))
+            payload = pack(plain(message.__dict__))
         except Exception:  # noqa: BLE001  # the long way says what it is, or packs wide integers
             return _payload_of(forms, message)
         if len(payload) <= NODE_LIMIT:
@@ -336,7 +299,7 @@ def decode_reply(request_class: type[Request[R]], payload: bytes) -> R:
 
 def encode_error(error: ErrorInfo) -> bytes:
     """The payload of an ERROR envelope."""
-    return _pack(error_row(error))
+    return pack(error_row(error))
 
 
 def decode_error(payload: bytes) -> ErrorInfo:
@@ -348,7 +311,7 @@ def decode_error(payload: bytes) -> ErrorInfo:
     what = "an error"
     if len(payload) > PAYLOAD_LIMIT:
         raise OverLimit(what, len(payload), PAYLOAD_LIMIT, "bytes")
-    return error_of(_unpack(payload, what, nodes=_ERROR_NODES, depth=2))
+    return error_of(unpack(payload, what, nodes=_ERROR_NODES, depth=2))
 
 
 def pack_envelope(envelope: Envelope) -> bytes:
@@ -365,7 +328,7 @@ def pack_envelope(envelope: Envelope) -> bytes:
     if size > PAYLOAD_LIMIT:
         raise TooBigForWire(repr(envelope), size, PAYLOAD_LIMIT, "bytes")
     try:
-        row = _pack(envelope)
+        row = pack(envelope)
     except UnicodeEncodeError:
         raise LocalProtocolError(
             repr(envelope), "has text with an unpaired surrogate in its header"
@@ -391,7 +354,7 @@ def unpack_envelope(row: bytes) -> Envelope:
     what = "an envelope"
     if len(row) > FRAME_LIMIT:
         raise OverLimit(what, len(row), FRAME_LIMIT, "bytes")
-    values: Any = _unpack(row, what, nodes=_ENVELOPE_NODES, depth=_ENVELOPE_DEPTH)
+    values: Any = unpack(row, what, nodes=_ENVELOPE_NODES, depth=_ENVELOPE_DEPTH)
     if type(values) is not tuple or (*map(type, values),) != _ENVELOPE_TYPES:
         raise Undecodable(what, "has not the twelve elements of one")
     number, id_, target, sender, fence, lane, left, waiting, trace, tag, version, payload = values
@@ -440,7 +403,7 @@ def pack_parcel(parcel: Parcel) -> bytes:
     if problem is not None:
         raise LocalProtocolError(f"a {type(parcel).__name__}", problem)
     try:
-        frame = _pack((BATCH, *parcel) if type(parcel) is Batch else row_of(parcel))
+        frame = pack((BATCH, *parcel) if type(parcel) is Batch else row_of(parcel))
     except UnicodeEncodeError:
         what = f"a {type(parcel).__name__}"
         raise LocalProtocolError(what, "has text with an unpaired surrogate") from None
@@ -464,7 +427,7 @@ def unpack_parcel(frame: bytes) -> Parcel:
             raise OverLimit(what, len(frame), FRAME_LIMIT, "bytes")
         survey(frame, what, nodes=_FRAME_NODES, depth=_FRAME_DEPTH)
     try:
-        row = _unpackb(frame)
-    except Exception:  # noqa: BLE001  # as in `_unpack`, which costs a call more
-        raise Undecodable(what, _NO_MSGPACK) from None
+        row = unpacked(frame)
+    except Exception:  # noqa: BLE001  # as in `unpack`, which costs a call more
+        raise Undecodable(what, NO_MSGPACK) from None
     return parcel_of(row)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
-
-import zmq
+from typing import Protocol, TypeAlias
 
 from transport.allowed import Peer
 from transport.connections import Connection as Tracked
@@ -15,6 +13,9 @@ from transport.guard import Guard, LocalGuard
 from transport.security import Socket, Watch
 
 __all__ = ["Accepted", "Connection", "Dialled", "Door", "Owner", "TrackedConnections"]
+
+
+Push: TypeAlias = Callable[[bytes, int], object]  # frame, flags
 
 
 class Connection:
@@ -27,10 +28,9 @@ class Connection:
 
     __slots__ = ("backlog", "key", "open", "peer", "push", "socket")
 
-    def __init__(self, socket: Socket, key: str, peer: Peer) -> None:
+    def __init__(self, socket: Socket, push: Push, key: str, peer: Peer) -> None:
         self.socket = socket
-        # Past the wrapper that pyzmq has around it, which takes half as long again.
-        self.push: Callable[[bytes, int], object] = super(zmq.Socket, socket).send
+        self.push = push  # its `send`
         self.key = key
         self.peer = peer
         self.open = True
@@ -43,7 +43,7 @@ class Accepted(Connection):
     __slots__ = ("door", "fd", "live_set", "proof", "routing", "tracked")
 
     def __init__(self, door: Door, routing: bytes, fd: int, key: str, peer: Peer) -> None:
-        super().__init__(door.socket, key, peer)
+        super().__init__(door.socket, door.push, key, peer)
         self.door = door
         self.routing = routing
         self.fd = fd
@@ -58,8 +58,10 @@ class Dialled(Connection):
 
     __slots__ = ("busy", "watch")
 
-    def __init__(self, socket: Socket, watch: Watch | None, key: str, peer: Peer) -> None:
-        super().__init__(socket, key, peer)
+    def __init__(
+        self, socket: Socket, push: Push, watch: Watch | None, key: str, peer: Peer
+    ) -> None:
+        super().__init__(socket, push, key, peer)
         self.watch = watch
         self.busy = False  # it is being read, and looked at again afterwards
 
@@ -100,8 +102,9 @@ class TrackedConnections(Connections):
 class Door:
     """A listening socket and who is at it."""
 
-    def __init__(self, socket: Socket, guard: Guard | LocalGuard) -> None:
+    def __init__(self, socket: Socket, push: Push, guard: Guard | LocalGuard) -> None:
         self.socket = socket
+        self.push = push
         self.guard = guard
         self.busy = False  # it is being read, and looked at again afterwards
         self.watch: Watch | None = None

@@ -26,6 +26,15 @@ import zmq
 
 from transport.allowed import Peer
 from transport.doors import Accepted, Connection, Dialled, Door, Owner, TrackedConnections
+from transport.frames import (
+    AT_ONCE,
+    address_of,
+    fd_of,
+    is_of,
+    is_readable,
+    pushing,
+    skip_rest,
+)
 from transport.guard import Guard, LocalGuard
 from transport.refusals import Reason, Refusals
 from transport.security import Client, Handshake, Local, Server, Socket, Watch, dial, listen
@@ -45,11 +54,6 @@ READS: Final = 16  # frames of one socket before the loop's other work is let in
 BACKLOG: Final = 256  # frames that wait for one connection: four windows of its queue
 RETRY_S: Final = 0.002
 LAST_WORDS_S: Final = 0.2  # for what was sent to leave before a connection is shut down
-# Plain numbers: an operation on zmq's flags costs a microsecond.
-EVENTS: Final = int(zmq.EVENTS)
-SOURCE: Final = int(zmq.SRCFD)
-READABLE: Final = int(zmq.POLLIN)
-AT_ONCE: Final = int(zmq.DONTWAIT)
 AND_MORE: Final = int(zmq.DONTWAIT | zmq.SNDMORE)
 LOOK_S: Final = 1.0  # how often messages without end are looked for
 
@@ -80,7 +84,7 @@ class Endpoint:
     def listen(self, address: str, role: Server | Local, guard: Guard | LocalGuard) -> str:
         """Listen; returns the address with the port it got. Raises as `security.listen`."""
         socket: Socket = self._context.socket(zmq.ROUTER)
-        door = Door(socket, guard)
+        door = Door(socket, pushing(socket), guard)
         try:
             if not address.startswith("inproc://"):
                 door.tracked = TrackedConnections(lambda fd: self._fd_closed(door, fd))
@@ -113,7 +117,7 @@ class Endpoint:
         if not address.startswith("inproc://"):
             watch = Watch(socket, TrackedConnections(lambda _: self._lost(connection)))
         key = role.server_key if isinstance(role, Client) else ""
-        connection = Dialled(socket, watch, key, peer)
+        connection = Dialled(socket, pushing(socket), watch, key, peer)
         try:
             dial(socket, role, address)
         except BaseException:
@@ -160,11 +164,9 @@ class Endpoint:
             return True
         # Sending used up the edge of the descriptor; what came meanwhile would not be told.
         if type(connection) is Accepted:
-            if not connection.door.busy and _is_readable(connection.socket):
+            if not connection.door.busy and is_readable(connection.socket):
                 self._loop.call_soon(self._serve, connection.door, context=self._variables)
-        elif (
-            type(connection) is Dialled and not connection.busy and _is_readable(connection.socket)
-        ):
+        elif type(connection) is Dialled and not connection.busy and is_readable(connection.socket):
             self._loop.call_soon(self._hear, connection, context=self._variables)
         return True
 
@@ -209,16 +211,16 @@ class Endpoint:
             except zmq.Again:
                 return False
             if frame.more:
-                _skip(socket)
+                skip_rest(socket)
                 self._refuse(door, routing, Reason.MALFORMED)
             else:
                 connection = door.by_routing.get(routing)
-                if connection is None or not _is_of(connection, frame):
+                if connection is None or not is_of(connection, frame):
                     connection = self._who(door, routing, frame)
                 if connection is not None:
                     more = self._owner.received(connection, frame.bytes)
             # What the owner sent used up the edge, too.
-            if socket.closed or not _is_readable(socket):
+            if socket.closed or not is_readable(socket):
                 return False
             if not more:
                 break
@@ -230,7 +232,7 @@ class Endpoint:
         if peer is None:
             self._refuse(door, routing, Reason.REVOKED, frame)
             return None
-        fd = _fd_of(frame)
+        fd = fd_of(frame)
         key = "" if isinstance(door.guard, LocalGuard) else str(frame.get("User-Id"))
         tracked = None
         if door.tracked is not None and fd >= 0:
@@ -259,12 +261,12 @@ class Endpoint:
     ) -> None:
         known = door.by_routing.get(routing)
         key = known.key if known is not None else "-"
-        address = "-" if frame is None else _address_of(frame)
+        address = "-" if frame is None else address_of(frame)
         self._refusals.record(reason, key=key, address=address)
         if known is not None:
             self._lost(known)
         elif frame is not None and door.tracked is not None:
-            door.tracked.cut(_fd_of(frame))
+            door.tracked.cut(fd_of(frame))
 
     def _hear(self, connection: Dialled) -> None:
         """Take in what a dialled peer has sent, and look again after what follows."""
@@ -288,13 +290,13 @@ class Endpoint:
             except zmq.Again:
                 return False
             if frame.more:
-                _skip(socket)
+                skip_rest(socket)
                 self._refusals.record(Reason.MALFORMED, key=connection.key)
                 self._lost(connection)
                 return False
             more = self._owner.received(connection, frame.bytes)
             # What the owner sent used up the edge, too.
-            if not connection.open or socket.closed or not _is_readable(socket):
+            if not connection.open or socket.closed or not is_readable(socket):
                 return False
             if not more:
                 break
@@ -405,48 +407,6 @@ class Endpoint:
                         Reason.UNFINISHED, key=each.user or "-", address=each.address
                     )
         self._looker = self._loop.call_later(LOOK_S, self._look)
-
-
-def _is_readable(socket: Socket) -> bool:
-    return bool(int(socket.getsockopt(EVENTS)) & READABLE)
-
-
-def _skip(socket: Socket) -> None:
-    """Drop the rest of the message that is being read."""
-    while socket.recv(AT_ONCE, copy=False).more:
-        pass  # a whole message is there at once, so this ends
-
-
-def _is_of(connection: Accepted, frame: zmq.Frame) -> bool:
-    """Whether a frame is of a connection that was let in, and still is: nearly always.
-
-    Peers may choose their routing ids, and descriptors are used again, so the frame is asked.
-    """
-    guard, tracked = connection.door.guard, connection.tracked
-    if not connection.open or connection.live_set is not guard.live_set:
-        return False
-    if tracked is None and connection.key:  # the monitor has not spoken of it yet
-        return False
-    try:
-        if frame.get(SOURCE) != connection.fd or frame.get(guard.proof) != connection.proof:
-            return False
-    except zmq.ZMQError:
-        return False
-    if tracked is not None:
-        tracked.delivered = True
-    return True
-
-
-def _fd_of(frame: zmq.Frame) -> int:
-    with suppress(zmq.ZMQError):
-        return int(frame.get(zmq.SRCFD))
-    return -1
-
-
-def _address_of(frame: zmq.Frame) -> str:
-    with suppress(zmq.ZMQError, KeyError):
-        return str(frame.get("Peer-Address"))
-    return "-"
 
 
 def _close(socket: Socket, watch: Watch | None) -> None:
