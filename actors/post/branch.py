@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from actors.kernel.logs import logger_for
-from actors.post.inward import Violation
 from actors.post.line import Line
+from actors.post.parking import Violation
 from transport.allowed import Peer, Role
 from transport.codec import unpack_parcel
 from transport.endpoint import Connection, Endpoint
@@ -187,6 +187,9 @@ class Branch:
             else:
                 raise Violation("the first parcel of a connection is a Hello")
         except (RemoteProtocolError, Violation) as error:
+            self._violated(connection, line, error)
+        except Exception as error:
+            logger.exception("a frame of %s could not be handled", connection.peer.name)
             self._violated(connection, line, error)
 
     def _greet(self, connection: Connection, hello: Hello) -> None:

@@ -104,7 +104,7 @@ def _made(known: type[BaseException], info: ErrorInfo) -> BaseException:
     try:
         return known(*info.args)
     except Exception:  # noqa: BLE001 - its constructor wants something that does not travel
-        error = known.__new__(known)
+        error = BaseException.__new__(known)
         error.args = (info.text,)
         return error
 

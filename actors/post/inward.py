@@ -8,22 +8,23 @@ the rules, and its link ends.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from actors.kernel.cell import Cell
 from actors.kernel.errors import (
+    ActorDead,
     AskCycle,
     KernelError,
     MailboxFull,
     UnknownAddress,
 )
 from actors.kernel.future import Answering
+from actors.kernel.logs import logger_for
 from actors.kernel.messages import Down, DownReason
 from actors.kernel.thread_inbox import ThreadInbox
 from actors.kernel.waits import reaches
 from actors.post.faults import error_of, info_of
+from actors.post.parking import LARGE_BYTES, Mail, Parking
 from actors.post.tails import Tail, Tails
 from actors.post.tokens import Stopped
 from transport.codec import (
@@ -40,19 +41,15 @@ from transport.codec import (
 from transport.envelope import Envelope, Kind
 from transport.errors import RemoteProtocolError, TransportError
 from transport.heads import opening_of, payload_behind, reply_payload, reply_row
-from transport.message import Message, Request
+from transport.message import Request
 from transport.references import RESOLVER
 
 if TYPE_CHECKING:
     from actors.post.line import Line
 
-PARKED: Final = 1_024  # asks that one full mailbox keeps waiting; twice as many of all kinds
+logger = logger_for(__name__)
+
 _TELL, _ASK, _REPLY = int(Kind.TELL), int(Kind.ASK), int(Kind.REPLY)
-PARKED_BYTES: Final = 16 * 1024 * 1024  # of all mailboxes of this node, per peer
-
-
-class Violation(Exception):
-    """The peer broke a rule; its link ends."""
 
 
 class RemoteReply(Answering):
@@ -128,29 +125,13 @@ class Watcher:
         )
 
 
-# The message, who waits for its answer, until when it is worth handling, who wants to know that it
-# is in the mailbox, bytes.
-Mail: TypeAlias = tuple[Message, RemoteReply | None, float | None, RemoteReply | None, int]
-
-
-class _Parked:
-    """Mail for one mailbox that is full, oldest first."""
-
-    __slots__ = ("mail", "wake")
-
-    def __init__(self, wake: Callable[[], object]) -> None:
-        self.mail: deque[Mail] = deque()
-        self.wake = wake
-
-
 class Inward:
     """What comes from one peer on one channel."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._realm = line.branch.office.realm
-        self._parked: dict[str, _Parked] = {}
-        self._parked_bytes = 0
+        self.parking = Parking(self._realm, line.branch.dispatcher, self._put)
         self._tails = Tails()
 
     def take(self, rows: tuple[bytes, ...]) -> None:
@@ -205,7 +186,7 @@ class Inward:
             if asked is not None:  # else it was given up
                 try:
                     asked.replied(payload)
-                except RemoteProtocolError as error:
+                except Exception as error:  # noqa: BLE001 - the asker is told, whatever it is
                     asked.failed(error)
             return 1
         known = self._tails.find(row, start)
@@ -213,7 +194,7 @@ class Inward:
             return 0
         tail, end = known
         resident = self._realm.actors.get(tail.target)
-        if not isinstance(resident, Cell) or tail.target in self._parked:
+        if not isinstance(resident, Cell) or tail.target in self.parking:
             return 0
         if kind == _TELL and not number and not tail.chain:
             return self._put_told(rows, index, end, tail, resident)
@@ -237,8 +218,8 @@ class Inward:
                 put(value_of(forms, payload))
                 bump()
                 count += 1
-        except (KernelError, RemoteProtocolError):
-            pass  # the long way says it
+        except Exception:
+            logger.debug("the long way for %s", tail.target, exc_info=True)
         return count
 
     def _put_asked(self, row: bytes, number: int, end: int, tail: Tail, cell: Cell) -> int:
@@ -251,7 +232,7 @@ class Inward:
             message = decode_message(tail.tag, tail.version, payload)
             request = type(message) if isinstance(message, Request) else None
             cell.put(message, RemoteReply(self._line, number, request, chain))
-        except (KernelError, RemoteProtocolError):
+        except Exception:  # noqa: BLE001 - the long way says what it is
             return 0
         self._realm.counts.sent.bump()
         return 1
@@ -286,9 +267,10 @@ class Inward:
         confirm = None
         if envelope.kind is Kind.SEND:
             confirm = RemoteReply(self._line, envelope.id, None)
-        mail = (message, reply, deadline, confirm, len(envelope.payload))
-        if envelope.target in self._parked or not self._put(envelope.target, mail):
-            self._park(envelope, mail)
+        size = len(envelope.payload)
+        mail = Mail(message, reply, deadline, confirm, size if size > LARGE_BYTES else 0)
+        if envelope.target in self.parking or not self._put(envelope.target, mail):
+            self.parking.park(envelope.target, mail)
 
     def _put(self, target: str, mail: Mail) -> bool:
         """Put one message into its mailbox; False if that is full."""
@@ -304,12 +286,15 @@ class Inward:
                 raise UnknownAddress(realm.address(target), "no such actor")
         except MailboxFull:
             return False
-        except KernelError as error:
+        except Exception as error:
             if reply is not None:
                 realm.counts.rejected.bump()
                 reply.resolve(None, error)
                 return True
-            realm.dead(realm.address(target), "dead", message)
+            if not isinstance(error, KernelError):
+                logger.exception("%s takes no %s", target, type(message).__qualname__)
+            known = isinstance(error, ActorDead | UnknownAddress)
+            realm.dead(realm.address(target), "dead" if known else "poison", message)
         if confirm is not None:  # it is in the mailbox, or a dead letter
             confirm.resolve(None, None)
         return True
@@ -339,64 +324,6 @@ class Inward:
         elif envelope.id:
             self._line.answer(pack_envelope(Envelope(Kind.REPLY, envelope.id, "")))
 
-    # -- mailboxes that are full ------------------------------------------------------------
-
-    def _park(
-        self,
-        envelope: Envelope,
-        mail: Mail,
-    ) -> None:
-        message, reply, _, _, size = mail
-        target = envelope.target
-        realm = self._realm
-        parked = self._parked.get(target)
-        waiting = 0 if parked is None else len(parked.mail)
-        full = self._parked_bytes + size > PARKED_BYTES
-        if reply is not None and (waiting >= PARKED or full):
-            realm.counts.rejected.bump()
-            reply.resolve(None, MailboxFull(realm.address(target), "USER", PARKED))
-            return
-        if waiting >= 2 * PARKED:
-            raise Violation(f"{waiting} messages wait for {target!r}, which is full")
-        if full:
-            realm.dead(realm.address(target), "full", message)
-            return
-        if parked is None:
-            dispatcher = self._line.branch.dispatcher
-            parked = self._parked[target] = _Parked(
-                lambda: dispatcher.call(lambda: self._unpark(target))
-            )
-            self._parked[target].mail.append(mail)
-            self._parked_bytes += size
-            self._await_room(target, parked)
-            return
-        parked.mail.append(mail)
-        self._parked_bytes += size
-
-    def _await_room(self, target: str, parked: _Parked) -> None:
-        resident = self._realm.actors.get(target)
-        if isinstance(resident, Cell | ThreadInbox):
-            resident.when_room(parked.mail[0][0], parked.wake)
-        else:  # it has ended: what waits ends, too
-            parked.wake()
-
-    def _unpark(self, target: str) -> None:
-        parked = self._parked.get(target)
-        if parked is None:
-            return
-        mail = parked.mail
-        while mail and self._put(target, mail[0]):
-            self._parked_bytes -= mail.popleft()[4]
-        if mail:
-            self._await_room(target, parked)
-        else:
-            del self._parked[target]
-
-    @property
-    def parked(self) -> int:
-        """Messages that wait for room in a mailbox."""
-        return sum(len(each.mail) for each in self._parked.values())
-
     # -- answers, watches, stops ------------------------------------------------------------
 
     def _answered(self, envelope: Envelope) -> None:
@@ -408,7 +335,7 @@ class Inward:
                 asked.failed(error_of(decode_error(envelope.payload), asked.address))
             else:
                 asked.answered(envelope)
-        except RemoteProtocolError as error:
+        except Exception as error:  # noqa: BLE001 - the asker is told, whatever it is
             asked.failed(error)
 
     def _watch(self, envelope: Envelope) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from actors.kernel.errors import Ambiguous, WouldBlock
 from actors.kernel.logs import logger_for
 from actors.post.inward import Inward
+from actors.post.parking import LARGE_BYTES, PARKED_BYTES
 from actors.post.tokens import Watch, lose
 from transport.codec import pack_parcel
 from transport.errors import WouldBlock as NoCredit
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 OUTBOX: Final = 1_024  # envelopes of other threads, beyond what the session takes
+WINDOW: Final = 1_024  # told messages that are not in the actor's mailbox yet
 OUTBOX_BYTES: Final = 16 * 1024 * 1024  # of those above 4 KiB; the others come to 4 MiB at most
-SMALL_BYTES: Final = 4_096
 ROW_BYTES: Final = 1024 * 1024  # no envelope is larger
 EAGER: Final = 256  # envelopes that leave at once, so that the peer works meanwhile
 
@@ -72,8 +73,9 @@ class Line:
         self.peer_progress = 0
         self.era = 0  # sessions that ended; an answer belongs to the one of its question
         self._outbox: deque[tuple[bytes, Token]] = deque()
-        self._lock = threading.Lock()  # leaf; guards the next line
+        self._lock = threading.Lock()  # leaf; guards the next two
         self._large_bytes = 0  # in the outbox
+        self._told_bytes = 0  # of large messages that are not in their mailboxes yet; as above
         self._fresh = 0  # what the session took from this loop since the last `flush`
         # By era. They have no bound: who asked waits for them.
         self._answers: deque[tuple[int, bytes]] = deque()
@@ -107,7 +109,7 @@ class Line:
                 return
         if waiting >= OUTBOX:
             raise WouldBlock(address, OUTBOX)
-        if size > SMALL_BYTES:
+        if size > LARGE_BYTES:
             with self._lock:
                 if self._large_bytes + size > OUTBOX_BYTES:
                     raise WouldBlock(address, waiting)
@@ -127,11 +129,37 @@ class Line:
         self._answers.append((self.era if era is None else era, row))
         self.kick()
 
+    def reserve(self, address: str, size: int) -> None:
+        """Count a large message that is told, until it is in its mailbox.
+
+        Raises:
+            WouldBlock: too many bytes are on their way.
+        """
+        with self._lock:
+            if self._told_bytes + size > PARKED_BYTES:
+                raise WouldBlock(address, WINDOW)
+            self._told_bytes += size
+
+    def unreserve(self, size: int) -> None:
+        """Undo `reserve` at once: the message is not told."""
+        with self._lock:
+            self._told_bytes -= size
+
+    def release(self, size: int) -> None:
+        """A large message is in its mailbox, or lost; on the loop."""
+        self.unreserve(size)
+        for wake in tuple(self._waiters):
+            wake()
+
     def when_room(self, wake: Callable[[], object]) -> None:
         """Call `wake` when `post` may succeed again."""
         self._waiters[wake] = None
-        if len(self._outbox) < OUTBOX and self._large_bytes <= OUTBOX_BYTES - ROW_BYTES:
+        if len(self._outbox) < OUTBOX and self._roomy(ROW_BYTES):
             wake()
+
+    def _roomy(self, size: int) -> bool:
+        """Whether there is room for as many bytes of large messages."""
+        return self._large_bytes + size <= OUTBOX_BYTES and self._told_bytes + size <= PARKED_BYTES
 
     def forget_room(self, wake: Callable[[], object]) -> None:
         """Undo `when_room`."""
@@ -171,13 +199,13 @@ class Line:
                 row, token = outbox[0]
                 offer(row, token)
                 outbox.popleft()
-                if len(row) > SMALL_BYTES:
+                if len(row) > LARGE_BYTES:
                     self._freed(row)
                 if token is not None and not isinstance(token, tuple):
                     token.offered = True
         except NoCredit:
             self._blocked = True  # `Room` comes
-        if self._waiters and 2 * len(outbox) <= OUTBOX and 2 * self._large_bytes <= OUTBOX_BYTES:
+        if self._waiters and 2 * len(outbox) <= OUTBOX and self._roomy(OUTBOX_BYTES // 2):
             for wake in tuple(self._waiters):
                 if self._waiters.pop(wake, wake) is None:
                     wake()
@@ -323,6 +351,7 @@ class Line:
     def _lost(self, event: SessionLost[Token]) -> None:
         """The session died: whose envelopes may have arrived, or not, is told so."""
         self.era += 1
+        self.inward.parking.session_lost()
         self._blocked = False
         why = f"the session with node {self.node} ended ({event.cause.value})"
         for token in event.tokens:
@@ -348,7 +377,7 @@ class Line:
         """The office closes: what waits will never leave."""
         while self._outbox:
             row, token = self._outbox.popleft()
-            if len(row) > SMALL_BYTES:
+            if len(row) > LARGE_BYTES:
                 self._freed(row)
             lose(token, self, why)
         self._answers.clear()

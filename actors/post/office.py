@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,8 +26,8 @@ from actors.kernel.counters import Tally
 from actors.kernel.errors import AskTimeout, KernelError, UnknownAddress
 from actors.kernel.future import ThreadReply
 from actors.post.branch import Branch, local_peer
-from actors.post.inward import Violation
 from actors.post.outward import RemoteBox
+from actors.post.parking import Violation
 from transport.allowed import Allowed, Peer, Role
 from transport.endpoint import end_context, new_context
 from transport.greeting import LocalNode
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from transport.keys import KeyPair
 
 R = TypeVar("R")
+BOXES: Final = 4_096  # actors of other nodes that are remembered although nobody has their refs
+CLOSE_S: Final = 1.0  # for both branches to say goodbye
 CALL_S: Final = 10.0  # what a branch may take to open or close a socket
 BUILD: Final = "mob-actors"
 
@@ -92,6 +96,8 @@ class Office:
         self._lock = threading.Lock()  # leaf; guards what follows
         self._pinned: dict[str, str] = {}  # key by node
         self._boxes: WeakValueDictionary[str, RemoteBox] = WeakValueDictionary()
+        # Kept although nobody holds a ref: a box knows what is on its way to its actor.
+        self._recent: OrderedDict[str, RemoteBox] = OrderedDict()
         self._waiting: dict[str, ThreadReply[str]] = {}  # connects by address of the control
         self._paths: list[IpcPath] = []
         self._closed = False
@@ -113,6 +119,12 @@ class Office:
 
     def _on(self, branch: Branch, work: Callable[[], R]) -> R:
         """Do something on a branch's loop and wait for it."""
+        if branch.dispatcher.here():
+            return work()
+        return self._begin(branch, work).get(timeout=CALL_S)
+
+    def _begin(self, branch: Branch, work: Callable[[], R]) -> ThreadReply[R]:
+        """Do something on a branch's loop soon; not there."""
         done: ThreadReply[R] = ThreadReply(None, f"the {branch.channel} loop")
 
         def run() -> None:
@@ -121,10 +133,8 @@ class Office:
             except BaseException as error:  # noqa: BLE001 - it is raised again below
                 done.resolve(None, error)
 
-        if branch.dispatcher.here():
-            return work()
         branch.dispatcher.call(run)
-        return done.get(timeout=CALL_S)
+        return done
 
     # -- listening --------------------------------------------------------------------------
 
@@ -253,23 +263,30 @@ class Office:
                 self._waiting.pop(address, None)
 
     def check_name(self, node: str, connection: Connection) -> None:
-        """See that a key speaks for no other node than it did at first.
+        """See that a key speaks under its own name: that of the allow-list, else its first one.
+
+        Several keys may stand in the list under one name, while the old one is replaced.
 
         Raises:
             Violation: the name belongs to another key.
         """
+        key, peers = connection.key, self.allowed.peers
+        listed = peers.get(key)
+        if listed is not None and listed.name != node:
+            raise Violation(f"the key of {listed.name!r} speaks as {node!r}")
+        if listed is None and key and any(peer.name == node for peer in peers.values()):
+            raise Violation(f"the name {node!r} belongs to a key of the allow-list")
         with self._lock:
-            known = self._pinned.setdefault(node, connection.key)
-        if known != connection.key:
-            raise Violation(f"the name {node!r} belongs to another key")
+            known = self._pinned.get(node, key)
+            if known != key and (listed is None or (known in peers and peers[known].name != node)):
+                raise Violation(f"the name {node!r} belongs to another key")
+            self._pinned[node] = key
 
     def ready(
         self, branch: Branch, line: Line, event: Ready, destination: Destination | None
     ) -> None:
         """A line is ready; on its loop. Who dialled the control channel dials data, too."""
-        if destination is None:
-            return
-        if branch is self.control:
+        if branch is self.control and destination is not None:
             data = dict(event.hello.endpoints).get("data")
             if data is not None:
                 address = _same_host(destination.address, data)
@@ -307,6 +324,10 @@ class Office:
             box = self._boxes.get(text)
             if box is None:
                 box = self._boxes[text] = RemoteBox(self, address)
+            self._recent[text] = box
+            self._recent.move_to_end(text)
+            if len(self._recent) > BOXES:
+                self._recent.popitem(last=False)
         return box
 
     def line(self, node: str, loop: Dispatcher | None) -> Line:
@@ -320,6 +341,9 @@ class Office:
         if line is None or self._closed:
             self._known(node, node)
             raise UnknownAddress(f"mob://{node}", "the connection is not ready", hint="try again")
+        if line.state == "gone" and not branch.dials(line):
+            why = "the node is gone, and this side has no address to dial"
+            raise UnknownAddress(f"mob://{node}", why, hint="connect, or wait until it is back")
         return line
 
     def _known(self, node: str, address: str) -> None:
@@ -352,16 +376,15 @@ class Office:
                         found.received,
                         found.duplicates,
                         len(line.asked),
-                        line.inward.parked,
+                        len(line.inward.parking),
                     )
                 )
         return tuple(sorted(reports, key=lambda each: (each.node, each.channel)))
 
     def parked(self) -> int:
         """Messages that came and wait for room in a mailbox."""
-        return sum(
-            line.inward.parked for branch in self.branches for line in tuple(branch.lines.values())
-        )
+        lines = (line for branch in self.branches for line in tuple(branch.lines.values()))
+        return sum(len(line.inward.parking) for line in lines)
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -375,9 +398,14 @@ class Office:
             return
         self._closed = True
         self._forget()
-        for branch in self.branches:
+        until = time.monotonic() + CLOSE_S
+        closing = [
+            self._begin(branch, partial(branch.close, f"{self.realm.name} shuts down"))
+            for branch in self.branches
+        ]
+        for done in closing:
             with suppress(AskTimeout):  # a loop that is held: its sockets end with the context
-                self._on(branch, partial(branch.close, f"{self.realm.name} shuts down"))
+                done.get(timeout=max(until - time.monotonic(), 0.0))
         if self._authenticator is not None:
             self._authenticator.close()
         end_context(self._context)

@@ -2,9 +2,10 @@
 
 A message becomes an envelope in the thread that sends it, so that what cannot travel is refused to
 its sender. Two bounds turn into `WouldBlock`: what waits for the link, and what is on its way to
-one actor without being in its mailbox yet (1,024). For the second, every 256th message that is told
-asks for a confirmation, which the other side gives once the message is in the mailbox; so a slow
-actor slows down those who tell it, and nobody else.
+one actor without being in its mailbox yet (1,024, and 16 MiB of large ones per peer). For the
+second, every 256th message that is told and every large one asks for a confirmation, which the
+other side gives once the message is in the mailbox; so a slow actor slows down those who tell it,
+and nobody else.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ from actors.kernel.errors import (
     MessageTooBig,
     WouldBlock,
 )
+from actors.kernel.mailbox import MESSAGE_LIMIT, SMALL
 from actors.kernel.waits import Holder
 from actors.post.inward import RemoteReply
+from actors.post.line import WINDOW
+from actors.post.parking import LARGE_BYTES
 from actors.post.tokens import Asked, Confirmation, Question, Stopped, Watch
 from transport.codec import encode_message, pack_envelope
 from transport.envelope import Envelope, Kind
 from transport.errors import TooBigForWire
 from transport.heads import head_of, row_of, row_with, tail_of
 from transport.limits import CHAIN_LIMIT, PAYLOAD_LIMIT
-from transport.message import Message, Request
+from transport.message import Message, Request, local_size
 
 if TYPE_CHECKING:
     from actors.kernel.bonds import Bonds
@@ -43,7 +47,6 @@ if TYPE_CHECKING:
     from actors.post.tokens import Token, Told
     from transport.address import Address
 
-WINDOW: Final = 1_024  # told messages that are not in the actor's mailbox yet
 CONFIRM: Final = 256  # of them ask for a confirmation
 TAILS: Final = 256  # classes of questions and chains of their askers that are remembered
 _ASK: Final = int(Kind.ASK)
@@ -104,7 +107,9 @@ class RemoteBox:
         try:
             payload = encode_message(message)
         except TooBigForWire as error:
-            raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, PAYLOAD_LIMIT) from error
+            raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, MESSAGE_LIMIT) from error
+        if len(payload) + SMALL > MESSAGE_LIMIT and local_size(message) > MESSAGE_LIMIT:
+            raise MessageTooBig(self.address, local_size(message), MESSAGE_LIMIT)
         line = self._office.line(self._node, ON_LOOP.dispatcher)
         left_ms = -1
         if deadline is not None:
@@ -130,7 +135,8 @@ class RemoteBox:
             told = self._told + 1
             if told - self._confirmed > WINDOW:
                 raise WouldBlock(self.address, WINDOW)
-            if left_ms < 0 and told % CONFIRM:
+            large = len(payload) if len(payload) > LARGE_BYTES else 0
+            if left_ms < 0 and told % CONFIRM and not large:
                 head = self._heads.get(type(message)) or self._head(message)
                 line.post(self.address, row_with(head, payload), (self.address, message))
                 self._told = told
@@ -138,9 +144,11 @@ class RemoteBox:
             kind, number = Kind.TELL, 0
             mail: Told = (self.address, message)
             token: Token = mail
-            if not told % CONFIRM:
+            if large:
+                line.reserve(self.address, large)
+            if large or not told % CONFIRM:
                 kind, number = Kind.SEND, line.next_id()
-                token = line.asked[number] = Confirmation(number, self, told, mail)
+                token = line.asked[number] = Confirmation(number, self, told, mail, line, large)
             row = pack_envelope(
                 Envelope(
                     kind,
@@ -156,6 +164,8 @@ class RemoteBox:
                 line.post(self.address, row, token)
             except BaseException:
                 line.asked.pop(number, None)
+                if large:
+                    line.unreserve(large)
                 raise
             self._told = told
 

@@ -114,21 +114,31 @@ class Question(Asked):
 class Confirmation(Asked):
     """A message that is told, too; says that all told to a box so far is in its actor's mailbox."""
 
-    __slots__ = ("box", "told", "upto")
+    __slots__ = ("box", "large", "line", "told", "upto")
 
-    def __init__(self, number: int, box: RemoteBox, upto: int, told: Told) -> None:
+    def __init__(
+        self, number: int, box: RemoteBox, upto: int, told: Told, line: Line, large: int
+    ) -> None:
         super().__init__(number, box.address, "a message")
         self.box = box
         self.upto = upto
         self.told = told
+        self.line = line
+        self.large = large  # bytes that the line counts
 
     def replied(self, payload: bytes) -> None:
         """So much is in the mailbox."""
-        self.box.confirm(self.upto)
+        self.confirm()
 
     def failed(self, error: BaseException) -> None:
         """The next ones may be tried."""
+        self.confirm()
+
+    def confirm(self) -> None:
+        """Give back what the message took of both windows."""
         self.box.confirm(self.upto)
+        if self.large:
+            self.line.release(self.large)
 
     def lost(self, line: Line, why: str) -> None:
         """The message may be lost, and nobody will say so."""
