@@ -126,7 +126,7 @@ class Branch:
         known = self._destinations.get(line)
         if known is None or known.address != address:  # its other port is new with every start
             self._destinations[line] = Destination(address, role, peer, line)
-            self._dial(line)
+            self._dial(line, moved=known is not None)
         return line
 
     def destination(self, address: str) -> Destination | None:
@@ -142,9 +142,17 @@ class Branch:
         self._destinations.pop(line, None)
         line.close("given up")
 
-    def _dial(self, line: Line) -> None:
+    def _dial(self, line: Line, *, moved: bool = False) -> None:
+        """Connect to who has no connection.
+
+        Args:
+            moved: The address is a new one. What does not work at the old one, an attempt above
+                all, gives way: the link says goodbye to it, and its session is resumed.
+        """
         destination = self._destinations.get(line)
-        if destination is None or self._closing or line.connection is not None:
+        if destination is None or self._closing:
+            return
+        if line.connection is not None and not (moved and line.link.state is not LinkState.READY):
             return
         connection = self.endpoint.dial(destination.address, destination.role, destination.peer)
         self._by_connection[connection] = line

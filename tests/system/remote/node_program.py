@@ -252,6 +252,11 @@ class Program:
     def links(self) -> list[dict[str, Any]]:
         return [asdict(report) for report in self._system.links()]
 
+    def audit(self) -> dict[str, Any]:
+        """Where every message of this node ended, and whether that adds up."""
+        found = self._system.audit()
+        return {**found.model_dump(), "balanced": found.balanced}
+
     def refusals(self) -> list[list[str]]:
         """Reason and key of those that were turned away, oldest first."""
         refusals = self._system._network._opened().refusals

@@ -19,7 +19,8 @@ from tests.system.remote.node_process import (
 
 SHORT, MIDDLE, LONG = "short", "middle", "long"
 PAUSES_S = {SHORT: 0.5, MIDDLE: 2.0}  # below the 3 s after which a peer is suspect
-GONE_S = 15.0  # 8 s of silence, or 3 s of it and 3 s without a Hello, on a busy machine
+LONG_S = 10.0  # above the 8 s of silence after which it is gone
+GONE_S = 15.0  # when that must have been seen, on a busy machine
 
 
 def pause(node: Node, seconds: float) -> Thread:
@@ -43,6 +44,18 @@ def finish(made: Nodes, sender: Node, name: str) -> tuple[dict[str, Any], dict[s
     return done, sender.settled(name)
 
 
+def audited(node: Node) -> dict[str, Any]:
+    """The node's audit once nothing moves; it adds up."""
+
+    def quiet() -> dict[str, Any] | None:
+        found: dict[str, Any] = node("audit")
+        return found if found["in_flight"] == 0 else None
+
+    found: dict[str, Any] = until(quiet, f"{node.name} is quiet")
+    assert found["balanced"], found
+    return found
+
+
 def test_short_pauses_keep_the_session_and_a_long_one_ends_it(tmp_path: Path) -> None:
     with nodes(tmp_path) as made:
         receivers = {name: made.listening(name, "sender") for name in (*PAUSES_S, LONG)}
@@ -53,12 +66,15 @@ def test_short_pauses_keep_the_session_and_a_long_one_ends_it(tmp_path: Path) ->
         until(lambda: all(len(made.lines(name)) > 100 for name in receivers), "they load")
 
         pauses = [pause(receivers[name][0], seconds) for name, seconds in PAUSES_S.items()]
-        receivers[LONG][0].pause()
+        long = receivers[LONG][0]
+        long.pause()
+        until_s = time.monotonic() + LONG_S
         for thread in pauses:
             thread.join()
         short = {name: finish(made, sender, name) for name in PAUSES_S}
         until(lambda: sender.link(LONG)["state"] == "gone", "the long pause is seen", GONE_S)
-        receivers[LONG][0].go_on()
+        time.sleep(max(until_s - time.monotonic(), 0.0))  # the rest of what is tested
+        long.go_on()
         sender.until_connected(LONG)
         done, link = finish(made, sender, LONG)
 
@@ -67,6 +83,18 @@ def test_short_pauses_keep_the_session_and_a_long_one_ends_it(tmp_path: Path) ->
             assert made.numbers(name, name) == upto(kept["taken"])
             assert list(kept["fates"]) == ["answered"]
         check_one_loss(made.numbers(LONG, LONG), done, link)
+        for name, (receiver, _) in receivers.items():
+            assert audited(receiver)["handled"] == len(made.lines(name))
+        # Each envelope that nobody knows of is told to its sender: a letter, or to who asked. (Who
+        # asked may be told, too, when only the answer was lost.)
+        lost, told = (
+            sender("dead").get("transport_lost", 0),
+            len(done["fates"].get("Ambiguous", ())),
+        )
+        assert lost <= link["ambiguous"] <= lost + told
+        # The pair works again: nothing more is lost.
+        assert sender("ask", target=f"mob://{LONG}/ledger", number=1, timeout=PATIENCE_S / 2) == 1
+        assert sender.settled(LONG)["ambiguous"] == link["ambiguous"]
 
 
 def test_a_sender_that_was_stopped_shortly_loses_nothing(tmp_path: Path) -> None:
