@@ -214,13 +214,13 @@ class Link(Generic[T]):
             self._out = [(to, parcel) for to, parcel in self._out if to != connection]
             self._cut(now)
 
-    def close(self, text: str = "") -> None:
-        """End the link in order, with a Bye to the peer; what is unacknowledged is ambiguous.
+    def close(self, text: str = "", code: ByeCode = ByeCode.CLOSING) -> None:
+        """End the link, with a Bye to the peer; what is unacknowledged is ambiguous.
 
         Raises:
             IllegalStep: The link is gone.
         """
-        self._end(ByeCode.CLOSING, text)
+        self._end(code, text)
 
     def tick(self, now: float, *, progress: int = 0, busy: bool = False) -> Outcome[T]:
         """Time has passed. Call it when `next_deadline` says so; more often does no harm.

@@ -14,11 +14,13 @@ from actors.kernel.logs import logger_for
 from actors.post.line import Line
 from actors.post.parking import Violation
 from transport.allowed import Peer, Role
-from transport.codec import unpack_parcel
+from transport.codec import pack_parcel, unpack_parcel
 from transport.endpoint import Connection, Endpoint
 from transport.errors import RemoteProtocolError
+from transport.events import ByeCode
 from transport.guard import Guard, LocalGuard
-from transport.parcels import Hello
+from transport.parcel_rows import TEXT_CHARACTERS
+from transport.parcels import Bye, Hello
 from transport.security import Client, Local, Server
 from transport.states import LinkState
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.dispatch import Dispatcher
     from actors.post.office import Office
-    from transport.events import Ready
+    from transport.events import Gone, Ready
     from transport.greeting import LocalNode
     from transport.security import Context
 
@@ -117,8 +119,9 @@ class Branch:
     def dial(self, address: str, role: Client | Local, peer: Peer, node: str | None) -> Line:
         """Connect to somebody, and again whenever the connection ends, until `close`."""
         line = self.lines.get(node) if node is not None else None
-        if line is None and node is None and (same := self.destination(address)) is not None:
-            line = same.line
+        if line is None and node is None:
+            same = self.destination(address)
+            line = self._local(address) if same is None else same.line
         if line is None:
             line = Line(self, node)
             if node is not None:
@@ -128,6 +131,13 @@ class Branch:
             self._destinations[line] = Destination(address, role, peer, line)
             self._dial(line, moved=known is not None)
         return line
+
+    def _local(self, address: str) -> Line | None:
+        """The line to a process of this machine that dialled this side and listens there."""
+        if not address.startswith("ipc://"):
+            return None
+        lines = self.lines.values()
+        return next((line for line in lines if address in line.addresses), None)
 
     def destination(self, address: str) -> Destination | None:
         """Who is dialled at an address; any thread."""
@@ -202,7 +212,10 @@ class Branch:
 
     def _greet(self, connection: Connection, hello: Hello) -> None:
         self.office.check_name(hello.node, connection)
-        line = self.lines.get(hello.node) or self._unnamed(connection.key)
+        line = self.lines.get(hello.node) or self._unnamed(connection.key, hello)
+        if line is not None and not connection.key and line.is_held_by_another(hello):
+            # Nothing but the name tells local processes apart, and one that has ended is closed.
+            raise Violation(f"a process of the name {hello.node!r} is connected", ByeCode.NAME)
         if line is None:
             if len(self.lines) >= LINES:
                 raise Violation(f"{LINES} peers are connected already")
@@ -213,14 +226,13 @@ class Branch:
             self.lines.setdefault(hello.node, line)
             line.connection = connection
 
-    def _unnamed(self, key: str) -> Line | None:
-        """The line to a key that is dialled and has not said its name: the two dial each other."""
-        if not key:
-            return None
+    def _unnamed(self, key: str, hello: Hello) -> Line | None:
+        """The line to who is dialled and has not said its name: the two dial each other."""
+        addresses = {address for _, address in hello.endpoints}
         found = (
             each.line
             for each in self._destinations.values()
-            if not each.line.node and isinstance(each.role, Client) and each.role.server_key == key
+            if not each.line.node and (_is_of(each, key) if key else each.address in addresses)
         )
         return next(found, None)
 
@@ -239,8 +251,12 @@ class Branch:
         self.violations += 1
         who = connection.peer.name if line is None or not line.node else line.node
         logger.warning("the link to %s ends: %s", who, error)
+        code = error.code if isinstance(error, Violation) else ByeCode.PROTOCOL
+        text = str(error)[:TEXT_CHARACTERS]
         if line is not None:
-            line.close("protocol error")
+            line.close(text, code)
+        elif connection.open:
+            self.endpoint.send(connection, pack_parcel(Bye(code.value, text)))
         self.endpoint.hang_up(connection)
         self.closed(connection)
 
@@ -268,10 +284,26 @@ class Branch:
             destination.pause_s = FIRST_REDIAL_S
         self.office.ready(self, line, event, destination)
 
-    def gone(self, line: Line) -> None:
+    def gone(self, line: Line, event: Gone) -> None:
         """A link is over; whoever is dialled is dialled again."""
         line.connection = None
+        destination = self._destinations.get(line)
+        if destination is None:
+            line.abandon(f"node {line.node} is gone")
+            return
+        if event.by_peer and event.code != ByeCode.CLOSING:
+            self.office.turned_away(line, destination.address, event)
         self._redial(line)
+
+    def dials(self, line: Line) -> bool:
+        """Whether this side dials a peer; any thread."""
+        return line in self._destinations
+
+    def flooded(self, line: Line) -> None:
+        """A peer does not take its answers."""
+        connection = line.connection
+        if connection is not None:
+            self._violated(connection, line, Violation("it asks, and does not take its answers"))
 
     # -- ending -----------------------------------------------------------------------------
 
@@ -279,8 +311,10 @@ class Branch:
         """Cut whoever has a key that was revoked."""
         for connection, line in tuple(self._by_connection.items()):
             if connection.key == key:
-                self._destinations.pop(line, None)
                 line.close("revoked")
+        for line, each in tuple(self._destinations.items()):
+            if _is_of(each, key):
+                self.give_up(line)
         self.endpoint.cut_user(key)
 
     def close(self, text: str) -> None:
@@ -290,6 +324,10 @@ class Branch:
             line.close(text)
             line.abandon(text)
         self.endpoint.close()
+
+
+def _is_of(destination: Destination, key: str) -> bool:
+    return isinstance(destination.role, Client) and destination.role.server_key == key
 
 
 def local_peer(name: str) -> Peer:

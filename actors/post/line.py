@@ -14,16 +14,18 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from actors.kernel.errors import Ambiguous, WouldBlock
 from actors.kernel.logs import logger_for
 from actors.post.inward import Inward
 from actors.post.parking import LARGE_BYTES, PARKED_BYTES
-from actors.post.tokens import Watch, lose
+from actors.post.tokens import Watch, keep_back, lose
 from transport.codec import pack_parcel
 from transport.errors import WouldBlock as NoCredit
 from transport.events import (
+    ByeCode,
     Delivery,
     Event,
     Gone,
@@ -46,13 +48,14 @@ if TYPE_CHECKING:
     from actors.post.branch import Branch
     from actors.post.tokens import Asked, Token
     from transport.endpoint import Connection
-    from transport.parcels import Parcel
+    from transport.parcels import Hello, Parcel
 
 logger = logger_for(__name__)
 
 OUTBOX: Final = 1_024  # envelopes of other threads, beyond what the session takes
 WINDOW: Final = 1_024  # told messages that are not in the actor's mailbox yet
 OUTBOX_BYTES: Final = 16 * 1024 * 1024  # of those above 4 KiB; the others come to 4 MiB at most
+ANSWER_BYTES: Final = 64 * 1024 * 1024  # of answers that wait; a peer takes them or is cut
 ROW_BYTES: Final = 1024 * 1024  # no envelope is larger
 EAGER: Final = 256  # envelopes that leave at once, so that the peer works meanwhile
 
@@ -64,6 +67,7 @@ class Line:
         self.branch = branch
         self.node = node or ""  # "" until the peer has said it
         self.state = "connecting"  # for people
+        self.addresses: frozenset[str] = frozenset()  # where the peer listens, as it says
         self.session: Session[Token] = Session()
         self.link: Link[Token] = Link(branch.local, self.session, peer=node)
         self.connection: Connection | None = None
@@ -73,11 +77,12 @@ class Line:
         self.peer_progress = 0
         self.era = 0  # sessions that ended; an answer belongs to the one of its question
         self._outbox: deque[tuple[bytes, Token]] = deque()
-        self._lock = threading.Lock()  # leaf; guards the next two
+        self._lock = threading.Lock()  # leaf; guards the next three
         self._large_bytes = 0  # in the outbox
         self._told_bytes = 0  # of large messages that are not in their mailboxes yet; as above
+        self._answer_bytes = 0  # that wait
         self._fresh = 0  # what the session took from this loop since the last `flush`
-        # By era. They have no bound: who asked waits for them.
+        # By era. Their number has no bound: who asked waits for them.
         self._answers: deque[tuple[int, bytes]] = deque()
         self._waiters: dict[Callable[[], object], None] = {}  # for room, in their order
         self.scheduled = False  # the loop knows that there is something to take
@@ -127,6 +132,11 @@ class Line:
             era: `era` when the question came; None: now, on the loop.
         """
         self._answers.append((self.era if era is None else era, row))
+        with self._lock:
+            self._answer_bytes += len(row)
+            flooded = self._answer_bytes > ANSWER_BYTES
+        if flooded:  # it asks, and does not take its answers
+            self.branch.dispatcher.call(partial(self.branch.flooded, self))
         self.kick()
 
     def reserve(self, address: str, size: int) -> None:
@@ -195,6 +205,8 @@ class Line:
                 if era == self.era:
                     offer(row, None)
                 answers.popleft()
+                with self._lock:
+                    self._answer_bytes -= len(row)
             while outbox:
                 row, token = outbox[0]
                 offer(row, token)
@@ -250,16 +262,21 @@ class Line:
         else:
             self._finish([], hangups)
 
+    def is_held_by_another(self, hello: Hello) -> bool:
+        """Whether a living connection belongs to another process than the one that greets."""
+        connection = self.connection
+        return connection is not None and connection.open and self.session.restarted(hello)
+
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""
         if self.link.state is not LinkState.GONE:
             self.link.closed(connection, self.branch.now())
         self.turn()
 
-    def close(self, text: str) -> None:
-        """End the link in order."""
+    def close(self, text: str, code: ByeCode = ByeCode.CLOSING) -> None:
+        """End the link."""
         if self.link.state is not LinkState.GONE:
-            self.link.close(text)
+            self.link.close(text, code)
         self.turn()
 
     def _renew(self) -> None:
@@ -325,6 +342,7 @@ class Line:
         match event:
             case Ready():
                 self.node = event.hello.node
+                self.addresses = frozenset(address for _, address in event.hello.endpoints)
                 self.state = "ready"
                 self.branch.ready(self, event)
             case Room():
@@ -344,18 +362,22 @@ class Line:
             case Gone():
                 self.state = "gone"
                 self.gone(event.text or event.code)
-                self.branch.gone(self)
+                self.branch.gone(self, event)
             case _:
                 raise AssertionError(event)
 
     def _lost(self, event: SessionLost[Token]) -> None:
         """The session died: whose envelopes may have arrived, or not, is told so."""
         self.era += 1
+        self._drop_answers()
         self.inward.parking.session_lost()
         self._blocked = False
         why = f"the session with node {self.node} ended ({event.cause.value})"
-        for token in event.tokens:
+        left = len(event.tokens) - event.unsent
+        for token in event.tokens[:left]:
             lose(token, self, why)
+        for token in event.tokens[left:]:
+            keep_back(token, self, why)
         self.gone(why)
 
     def gone(self, why: str) -> None:
@@ -368,6 +390,12 @@ class Line:
             if each.offered or isinstance(each, Watch):
                 self._unanswered(number, why)
 
+    def _drop_answers(self) -> None:
+        while self._answers:
+            _, row = self._answers.popleft()
+            with self._lock:
+                self._answer_bytes -= len(row)
+
     def _unanswered(self, number: int, why: str) -> None:
         each = self.asked.pop(number, None)
         if each is not None:
@@ -379,8 +407,8 @@ class Line:
             row, token = self._outbox.popleft()
             if len(row) > LARGE_BYTES:
                 self._freed(row)
-            lose(token, self, why)
-        self._answers.clear()
+            keep_back(token, self, why)
+        self._drop_answers()
         for number in tuple(self.asked):
             self._unanswered(number, why)
         if self._timer is not None:

@@ -30,6 +30,7 @@ from actors.post.outward import RemoteBox
 from actors.post.parking import Violation
 from transport.allowed import Allowed, Peer, Role
 from transport.endpoint import end_context, new_context
+from transport.events import ByeCode
 from transport.greeting import LocalNode
 from transport.guard import Guard, LocalGuard
 from transport.ipc_paths import IpcPath, PathInUse
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from actors.post.line import Line
     from transport.address import Address
     from transport.endpoint import Connection
-    from transport.events import Ready
+    from transport.events import Gone, Ready
     from transport.keys import KeyPair
 
 R = TypeVar("R")
@@ -225,6 +226,7 @@ class Office:
         Raises:
             SecurityError: no keys, or the server's key is missing or none.
             AskTimeout: nobody answered in time; it is tried no longer.
+            KernelError: the node turned this one away, and says why; as above.
         """
         role: Client | Local = Local()
         peer = local_peer("this user")
@@ -249,7 +251,7 @@ class Office:
             waiting.resolve(line.node, None)
         try:
             return waiting.get(timeout=timeout)
-        except AskTimeout:
+        except (AskTimeout, KernelError):
             if kept:  # by an earlier call
                 raise
             self._on(self.control, lambda: self.control.give_up(line))
@@ -273,13 +275,13 @@ class Office:
         key, peers = connection.key, self.allowed.peers
         listed = peers.get(key)
         if listed is not None and listed.name != node:
-            raise Violation(f"the key of {listed.name!r} speaks as {node!r}")
+            raise Violation(f"the key of {listed.name!r} speaks as {node!r}", ByeCode.NAME)
         if listed is None and key and any(peer.name == node for peer in peers.values()):
-            raise Violation(f"the name {node!r} belongs to a key of the allow-list")
+            raise Violation(f"the name {node!r} belongs to a key of the allow-list", ByeCode.NAME)
         with self._lock:
             known = self._pinned.get(node, key)
             if known != key and (listed is None or (known in peers and peers[known].name != node)):
-                raise Violation(f"the name {node!r} belongs to another key")
+                raise Violation(f"the name {node!r} belongs to another key", ByeCode.NAME)
             self._pinned[node] = key
 
     def ready(
@@ -300,6 +302,16 @@ class Office:
             dialled = self.control.destination(address)
             if dialled is not None and dialled.line.node == line.node:
                 reply.resolve(line.node, None)
+
+    def turned_away(self, line: Line, address: str, event: Gone) -> None:
+        """A node that is dialled ends the link, and not because it shuts down."""
+        with self._lock:
+            waiting = tuple(self._waiting.items())
+        for dialled, reply in waiting:
+            its = self.control.destination(dialled)
+            if dialled == address or (its is not None and line.node and its.line.node == line.node):
+                text = f"'{dialled}' turned this node away: {event.text or event.code}"
+                reply.resolve(None, KernelError(text))
 
     def _is_connected(self, node: str) -> bool:
         """Whether both channels are ready."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from actors.kernel.cell import Cell
 from actors.kernel.errors import MailboxFull
 from actors.kernel.thread_inbox import ThreadInbox
+from transport.events import ByeCode
 
 if TYPE_CHECKING:
     from actors.kernel.dispatch import Dispatcher
@@ -31,7 +32,11 @@ PARKED_BYTES: Final = 16 * 1024 * 1024  # of the large ones, as above, for all m
 
 
 class Violation(Exception):
-    """The peer broke a rule; its link ends."""
+    """The peer broke a rule; its link ends, and `code` tells it why."""
+
+    def __init__(self, text: str, code: ByeCode = ByeCode.PROTOCOL) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Mail(NamedTuple):

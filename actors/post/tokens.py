@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from actors.kernel.errors import Ambiguous
+from actors.kernel.errors import Ambiguous, UnknownAddress
 from actors.kernel.messages import Down
 from transport.codec import decode_message, decode_reply
 from transport.envelope import Envelope
@@ -42,6 +42,16 @@ def lose(token: Token, line: Line, why: str) -> None:
         line.branch.office.realm.refused(address, "transport_lost", message)
     elif token is not None:
         token.lost(line, why)
+
+
+def keep_back(token: Token, line: Line, why: str) -> None:
+    """The session of a token died before its envelope left: it surely did not arrive."""
+    if isinstance(token, Asked) and not isinstance(token, Confirmation):
+        if line.asked.pop(token.id, None) is not None:
+            hint = "the link is made anew: try again"
+            token.failed(UnknownAddress(token.address, f"{why}; it was not sent", hint=hint))
+    else:
+        lose(token, line, why)
 
 
 class Asked(abc.ABC):
@@ -97,6 +107,9 @@ class Question(Asked):
 
     def replied(self, payload: bytes) -> None:
         """Give the asker its value."""
+        if self.request is None and payload:
+            problem = "has a value, and the class of the question here is no Request"
+            raise Undecodable(f"the answer to {self.what}", problem)
         value = None if self.request is None else decode_reply(self.request, payload)
         self.answer.resolve(value, None)
 
@@ -164,6 +177,8 @@ class Watch(Asked):
         down = decode_message(envelope.tag, envelope.version, envelope.payload)
         if isinstance(down, Down):
             self.watcher.put_down(self.address, down.reason, down.error)
+        else:
+            self.failed(Undecodable("the end of a watch", "is no Down"))
 
     def failed(self, error: BaseException) -> None:
         """Nobody knows: `unreachable`."""
