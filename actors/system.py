@@ -250,6 +250,7 @@ class ActorSystem:
 
         Raises:
             SecurityError: tcp without keys.
+            FileRefused: others can write where the `ipc` address is.
             AskTimeout: it did not answer; it is tried no longer.
         """
         return self._network.connect(address, key=key, timeout=timeout)

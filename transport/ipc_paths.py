@@ -24,7 +24,7 @@ from typing import Final
 from transport.private_files import FileRefused, open_directory
 from transport.reach import PATH_BYTES
 
-__all__ = ["IpcPath", "PathInUse", "endpoint_to_dial", "runtime_directory"]
+__all__ = ["IpcPath", "PathInUse", "check_to_dial", "endpoint_to_dial", "runtime_directory"]
 
 LONGEST_NAME: Final = 16
 HASH_BYTES: Final = 8
@@ -116,6 +116,16 @@ class IpcPath:
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)
+
+
+def check_to_dial(endpoint: str) -> None:
+    """See that nobody else can put a socket where an ipc endpoint is, there already or not yet.
+
+    Raises:
+        FileRefused: The directory is missing or not private.
+    """
+    with open_directory(Path(endpoint.removeprefix("ipc://")).parent):
+        pass
 
 
 def endpoint_to_dial(path: Path) -> str:

@@ -33,7 +33,7 @@ from transport.endpoint import end_context, new_context
 from transport.events import ByeCode
 from transport.greeting import LocalNode
 from transport.guard import Guard, LocalGuard
-from transport.ipc_paths import IpcPath, PathInUse
+from transport.ipc_paths import IpcPath, PathInUse, check_to_dial
 from transport.refusals import Refusals
 from transport.security import Authenticator, Client, Local, SecurityError, Server
 from transport.self_test import self_test
@@ -225,6 +225,7 @@ class Office:
 
         Raises:
             SecurityError: no keys, or the server's key is missing or none.
+            FileRefused: others can write where the ipc address is.
             AskTimeout: nobody answered in time; it is tried no longer.
             KernelError: the node turned this one away, and says why; as above.
         """
@@ -240,6 +241,8 @@ class Office:
             role = Client(self.keys, key)
             known = self.allowed.get(key)
             peer = known if known is not None else Peer(key, "dialled", frozenset({Role.HOST}))
+        elif address.startswith("ipc://"):
+            check_to_dial(address)
         waiting: ThreadReply[str] = ThreadReply(self.realm.scheduler, address)
         with self._lock:
             waiting = self._waiting.setdefault(address, waiting)

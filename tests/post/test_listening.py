@@ -22,6 +22,7 @@ from actors.kernel.errors import KernelError
 from tests.post.nodes import PATIENCE_S, Add, Total, Worker
 from transport.allowed import Allowed
 from transport.ipc_paths import IpcPath, PathInUse, runtime_directory
+from transport.private_files import FileRefused
 from transport.refusals import Refusal
 from transport.security import Authenticator, new_key_pair
 from transport.self_test import SelfTestFailed
@@ -123,6 +124,12 @@ def test_the_path_of_a_node_that_was_killed_is_taken_over(runtime: Path) -> None
             worker: Any = asker.ref("mob://twin/worker")
             worker.tell(Add(n=2))
             assert worker.ask(Total(), timeout=PATIENCE_S) == 2
+
+
+def test_a_socket_in_a_place_where_others_can_write_is_not_dialled(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with ActorSystem("asker") as asker, pytest.raises(FileRefused, match=re.escape(str(tmp_path))):
+        asker.connect(f"ipc://{tmp_path}/control", timeout=PATIENCE_S)
 
 
 @pytest.mark.usefixtures("runtime")
