@@ -115,12 +115,12 @@ class Network:
         """See `ActorSystem.links`."""
         return () if self.office is None else self.office.links()
 
-    def close(self) -> None:
+    def close(self, patience_s: float) -> None:
         """Say goodbye to the other nodes; while the loops still run."""
         with self._lock:
             self._closed = True
         if self.office is not None:
-            self.office.close()
+            self.office.close(patience_s)
 
     def close_wire(self) -> None:
         """Close the system's own wire; when the loops have ended."""

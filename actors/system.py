@@ -355,11 +355,13 @@ class ActorSystem:
         self._realm.closing = True
         clean = self._stop_all(timeout, drain=True)
         clean = self._stop_all(cut_off_s, drain=False) and clean  # also who came meanwhile
-        self._network.close()
+        clock = self._scheduler.clock
+        began = clock.monotonic()
+        self._network.close(cut_off_s / 4)  # a held loop must not take the time twice
         if self._watchdog is not None:
             self._watchdog.close()
         if self._owns_loops:
-            self._scheduler.close(cut_off_s)
+            self._scheduler.close(max(began + cut_off_s - clock.monotonic(), 0.0))
         self._network.close_wire()
         for resident in tuple(self._realm.actors.values()):
             if isinstance(resident, Cell):  # a thread cannot be cut off; it is a daemon

@@ -154,13 +154,18 @@ class SessionLost(Generic[T]):
 
     Attributes:
         tokens: One per unacknowledged envelope, in the order they were offered: ambiguous.
-        unsent: How many of them, at the end, never left: these did surely not arrive.
+        rows: The envelopes that never left, those of the last tokens: these did surely not arrive.
         cause: Why.
     """
 
     tokens: tuple[T, ...]
-    unsent: int
+    rows: tuple[bytes, ...]
     cause: LossCause
+
+    @property
+    def unsent(self) -> int:
+        """How many of the tokens, at the end, are of envelopes that never left."""
+        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,15 +215,16 @@ class Outbound(Generic[T]):
         self._limit = min(window[0], self._window[0])
         self._bytes_limit = min(window[1], self._window[1])
 
-    def abandon(self) -> tuple[tuple[T, ...], int]:
+    def abandon(self) -> tuple[tuple[T, ...], tuple[bytes, ...]]:
         """Start at 1 again with nothing.
 
         Returns:
-            The tokens of what was unacknowledged, in order, and how many at the end never left.
+            The tokens of what was unacknowledged, in order, and the rows of those at the end that
+            never left.
         """
         tokens = tuple(self._tokens)
-        unsent = len(tokens) - (self.high - self.acked)
-        self.ambiguous += len(tokens)
+        unsent = tuple(self._rows[self.high - self.acked :])
+        self.ambiguous += len(tokens) - len(unsent)
         self._rows.clear()
         self._tokens.clear()
         self._bytes = self._out_bytes = 0

@@ -316,5 +316,5 @@ class Session(Generic[T]):
             self._dead = self._name
         self._name = self._proposed = b""
         self._inbound.restart()
-        tokens, unsent = self._outbound.abandon()
-        return SessionLost(tokens, unsent, cause) if known or tokens else None
+        tokens, rows = self._outbound.abandon()
+        return SessionLost(tokens, rows, cause) if known or tokens else None

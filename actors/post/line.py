@@ -32,6 +32,7 @@ from transport.events import (
     Hangup,
     LoopFreed,
     LoopHeld,
+    LossCause,
     Ready,
     Room,
     SessionLost,
@@ -376,9 +377,27 @@ class Line:
         left = len(event.tokens) - event.unsent
         for token in event.tokens[:left]:
             lose(token, self, why)
-        for token in event.tokens[left:]:
-            keep_back(token, self, why)
+        unsent = zip(event.rows, event.tokens[left:], strict=True)
+        if event.cause is LossCause.ENDED:
+            for _, token in unsent:
+                keep_back(token, self, why)
+        else:
+            self._carry_over(tuple(unsent), why)
         self.gone(why)
+
+    def _carry_over(self, unsent: tuple[tuple[bytes, Token], ...], why: str) -> None:
+        """Another session begins at once: what surely did not arrive leaves in that one."""
+        for row, token in reversed(unsent):
+            if token is None or isinstance(token, Watch):  # an answer, or it ends now
+                keep_back(token, self, why)
+                continue
+            if not isinstance(token, tuple):
+                token.offered = False
+            if len(row) > LARGE_BYTES:
+                with self._lock:
+                    self._large_bytes += len(row)
+            self._outbox.appendleft((row, token))
+        self.kick()
 
     def gone(self, why: str) -> None:
         """Nobody answers any more what was asked; what still waits was never sent.

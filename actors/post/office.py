@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 BOXES: Final = 4_096  # actors of other nodes that are remembered although nobody has their refs
-CLOSE_S: Final = 1.0  # for both branches to say goodbye
 CALL_S: Final = 10.0  # what a branch may take to open or close a socket
 BUILD: Final = "mob-actors"
 
@@ -407,19 +406,23 @@ class Office:
         for branch in self.branches:
             branch.dispatcher.call(partial(branch.cut, key))
 
-    def close(self) -> None:
-        """Say goodbye and close everything; twice does nothing. Not on a loop."""
+    def close(self, patience_s: float) -> None:
+        """Say goodbye and close everything; twice does nothing. Not on a loop.
+
+        Args:
+            patience_s: For both loops to do so; what a held one keeps open ends with the context.
+        """
         if self._closed:
             return
         self._closed = True
         self._forget()
-        until = time.monotonic() + CLOSE_S
+        until = time.monotonic() + patience_s
         closing = [
             self._begin(branch, partial(branch.close, f"{self.realm.name} shuts down"))
             for branch in self.branches
         ]
         for done in closing:
-            with suppress(AskTimeout):  # a loop that is held: its sockets end with the context
+            with suppress(AskTimeout):  # held
                 done.get(timeout=max(until - time.monotonic(), 0.0))
         if self._authenticator is not None:
             self._authenticator.close()

@@ -271,7 +271,7 @@ def test_a_suspect_peer_may_begin_another_session() -> None:
     link.accepted("second", peer_hello(TWO), SUSPECT_S, key=KEY)
 
     assert link.events()[1:] == [
-        SessionLost((), 0, LossCause.REPLACED),
+        SessionLost((), (), LossCause.REPLACED),
         Ready(peer_hello(TWO), 1, resumed=False),
     ]
 
@@ -284,7 +284,7 @@ def test_a_restarted_peer_begins_another_session_and_the_old_envelopes_are_ambig
     link.accepted("second", hello, 0.1, key=KEY)
 
     assert link.events()[1:] == [
-        SessionLost((7,), 1, LossCause.RESTARTED),
+        SessionLost((7,), (b"x",), LossCause.RESTARTED),
         Ready(hello, 1, resumed=False),
     ]
 
@@ -369,7 +369,7 @@ def test_a_dialler_whose_session_is_not_known_begins_a_new_one() -> None:
     link.dialled("third", 0.3, key=KEY, fresh=TWO)
     ((_, hello),) = link.parcels(0.3)
 
-    assert events == [SessionLost((7,), 1, LossCause.UNKNOWN), Hangup("second")]
+    assert events == [SessionLost((7,), (b"x",), LossCause.UNKNOWN), Hangup("second")]
     assert isinstance(hello, Hello)
     assert hello.session == TWO
 

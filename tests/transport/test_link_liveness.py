@@ -95,7 +95,7 @@ def test_eight_seconds_of_silence_are_the_end() -> None:
     assert outcome.parcels == [("first", Bye(ByeCode.SILENT, "8 s of silence"))]
     assert outcome.events == [
         Hangup("first"),
-        SessionLost((7,), 0, LossCause.ENDED),
+        SessionLost((7,), (), LossCause.ENDED),
         Gone(ByeCode.SILENT, "8 s of silence", by_peer=False),
     ]
 
@@ -294,7 +294,7 @@ def test_an_orderly_end_says_bye_and_names_what_is_ambiguous() -> None:
     assert link.parcels(0.0) == [("first", Bye(ByeCode.CLOSING, "that is all"))]
     assert link.events() == [
         Hangup("first"),
-        SessionLost((7,), 0, LossCause.ENDED),
+        SessionLost((7,), (), LossCause.ENDED),
         Gone(ByeCode.CLOSING, "that is all", by_peer=False),
     ]
 

@@ -144,7 +144,7 @@ def test_a_killed_peer_makes_what_it_did_not_hand_over_ambiguous_at_once() -> No
     case.after(1.0)
 
     (lost,) = [event for event in case.a.events if isinstance(event, SessionLost)]
-    assert lost == SessionLost((0, 1, 2), 0, LossCause.RESTARTED)
+    assert lost == SessionLost((0, 1, 2), (), LossCause.RESTARTED)
     assert case.states() == [LinkState.READY, LinkState.READY]
 
 

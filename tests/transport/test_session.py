@@ -243,7 +243,7 @@ def test_a_peer_that_disowns_the_session_makes_its_envelopes_ambiguous() -> None
 
     lost = session.disowned()
 
-    assert lost == SessionLost((1, 2, 3), 1, LossCause.UNKNOWN)
+    assert lost == SessionLost((1, 2, 3), (b"x",), LossCause.UNKNOWN)
     assert session.propose(TWO) == TWO
 
 
@@ -268,7 +268,7 @@ def test_a_restarted_peer_that_dials_makes_the_envelopes_ambiguous_and_begins_an
     lost = session.answer(hello(TWO, boot=NEW_BOOT))
     session.offer(b"new", 9)
 
-    assert lost == SessionLost((1, 2), 0, LossCause.RESTARTED)
+    assert lost == SessionLost((1, 2), (), LossCause.RESTARTED)
     assert session.batches() == [Batch(1, 0, (b"new",))]
 
 
@@ -277,7 +277,7 @@ def test_a_restarted_peer_is_not_taken_for_the_one_before_because_of_the_name() 
 
     lost = session.answer(hello(ONE, boot=NEW_BOOT))
 
-    assert lost == SessionLost((0, 1, 2), 0, LossCause.RESTARTED)
+    assert lost == SessionLost((0, 1, 2), (), LossCause.RESTARTED)
     assert session.batches() == []
 
 
@@ -288,7 +288,7 @@ def test_a_restarted_peer_that_answers_does_the_same() -> None:
     lost = session.confirm(hello(ONE, boot=NEW_BOOT))
     session.offer(b"new", 9)
 
-    assert lost == SessionLost((1, 2), 0, LossCause.RESTARTED)
+    assert lost == SessionLost((1, 2), (), LossCause.RESTARTED)
     assert session.batches() == [Batch(1, 0, (b"new",))]
 
 
@@ -306,7 +306,7 @@ def test_a_peer_that_begins_another_session_ends_the_one_there_was() -> None:
 
     lost = session.answer(hello(TWO))
 
-    assert lost == SessionLost((0, 1, 2), 0, LossCause.REPLACED)
+    assert lost == SessionLost((0, 1, 2), (), LossCause.REPLACED)
     assert session.name == TWO
 
 
@@ -317,14 +317,14 @@ def test_the_end_makes_what_is_unacknowledged_ambiguous(make: Callable[..., Sess
 
     lost = session.end()
 
-    assert lost == SessionLost((1, 2, 3), 1, LossCause.ENDED)
+    assert lost == SessionLost((1, 2, 3), (b"x",), LossCause.ENDED)
     assert (session.state, session.name) == (SessionState.IDLE, b"")
 
 
 def test_the_end_before_the_first_hello_gives_up_what_waits_for_it() -> None:
     session = proposed(offered=2)
 
-    assert session.end() == SessionLost((0, 1), 2, LossCause.ENDED)
+    assert session.end() == SessionLost((0, 1), (b"x", b"x"), LossCause.ENDED)
 
 
 def test_the_end_of_nothing_is_nothing() -> None:
@@ -334,7 +334,7 @@ def test_the_end_of_nothing_is_nothing() -> None:
 
 
 def test_the_end_of_an_idle_session_is_told_although_nothing_is_lost() -> None:
-    assert opened().end() == SessionLost((), 0, LossCause.ENDED)
+    assert opened().end() == SessionLost((), (), LossCause.ENDED)
 
 
 def test_handing_over_late_does_not_acknowledge_in_the_next_session() -> None:
