@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_process_that_dialled_and_was_killed_is_unknown_until_it_is_back(tmp_p
         server, address = made.listening("server", "client")
         client = made.joined("client", address, "server")
         client("ledger", path=str(made.ledger("client")))
-        asked = {"target": "mob://client/ledger", "timeout": 20.0}
+        asked: dict[str, Any] = {"target": "mob://client/ledger", "timeout": 20.0}
         assert server("ask", number=1, **asked) == 1
         client.kill()
         until(lambda: server.link("client")["state"] == "gone", "it is given up")
