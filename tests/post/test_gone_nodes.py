@@ -231,6 +231,31 @@ def test_asks_while_a_node_starts_again_leave_in_the_next_session(
             assert len(client.dead_letters) == 0
 
 
+def test_large_messages_told_while_a_node_starts_again_arrive_and_give_their_room_back() -> None:
+    with made("tcp://127.0.0.1") as (server, client, connect):
+        server.start(Worker, name="worker")
+        address = _address_of(server, connect)
+        ref: Any = client.ref("mob://server/worker")
+        ref.ask(Total(), timeout=PATIENCE_S)
+        keys, allowed = server._network._keys, server._network._allowed
+        server.shutdown(1.0)
+        lines = [branch.lines["server"] for branch in client._network._opened().branches]
+        until(lambda: not any(line.connection for line in lines), "the connections are gone")
+        texts = tuple(f"{number} " + number * 1_000 * "x" for number in range(40))
+        for text in texts:
+            ref.tell(Note(text=text), timeout=PATIENCE_S)
+
+        with ActorSystem("server", keys=keys, allowed=allowed) as again:
+            local: Any = again.start(Worker, name="worker", wait=True)
+            again.listen(address)
+            ref.ask(Peek(), timeout=PATIENCE_S)
+
+            assert local.ask(Notes(), timeout=PATIENCE_S) == texts
+            until(lambda: lines[1]._told_bytes == 0, "all are confirmed")
+            assert lines[1]._large_bytes == 0
+            assert len(client.dead_letters) == 0
+
+
 # -- two that dial each other -------------------------------------------------------------------
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -32,7 +31,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 class Lot:
-    """Parking on the loop of a real system, and a mailbox that is full until it is `opened`.
+    """Parking on the loop of a real system, and a mailbox that is full until it is opened.
 
     Attributes:
         put: Texts of what got into the mailbox.
@@ -42,16 +41,18 @@ class Lot:
         self.system = system
         self.realm = system.realm
         self.dispatcher = system.realm.scheduler.dispatcher("member")
-        self.opened = False
+        self.room = 0
         self.put: list[str] = []
         self.replies: list[ThreadReply[Any]] = []
         self.parking = Parking(self.realm, self.dispatcher, self._put)
 
     def _put(self, _target: str, mail: Mail) -> bool:
-        if self.opened:
-            assert isinstance(mail.message, Note)
-            self.put.append(mail.message.text)
-        return self.opened
+        if self.room <= 0:
+            return False
+        self.room -= 1
+        assert isinstance(mail.message, Note)
+        self.put.append(mail.message.text)
+        return True
 
     def on_loop(self, work: Callable[[], R]) -> R:
         done: ThreadReply[R] = ThreadReply(None, "the loop")
@@ -76,11 +77,11 @@ class Lot:
     def lose(self) -> None:
         self.on_loop(self.parking.session_lost)
 
-    def open(self, to: str = "box") -> None:
-        """Let everything in that waits for a mailbox."""
-        self.opened = True
+    def open(self, to: str = "box", room: int = 1_000_000) -> None:
+        """Let in what waits for a mailbox, as far as there is room."""
+        self.room = room
         self.on_loop(lambda: self.parking._unpark(to))
-        self.opened = False
+        self.room = 0
 
     def dead(self) -> list[tuple[str, str]]:
         """Reasons and texts of dead letters, oldest first."""
@@ -230,21 +231,23 @@ def test_every_message_ends_once_in_order_and_the_bounds_hold(
         lot.parking = Parking(lot.realm, lot.dispatcher, lot._put)
         lot.put, lot.replies = [], []
         came: list[int] = []
-        session: Counter[str] = Counter()
         for number, (what, to, large) in enumerate(steps):
             if what == "lose":
                 lot.lose()
-                session.clear()
                 assert all(len(each.mail) <= 3 for each in lot.parking._lots.values())
             elif what == "open":
-                lot.open(to)
+                lot.open(to, room=1 + number % 3)
             else:
                 came.append(number)
                 try:
                     lot.park(str(number), asked=what == "ask", large=large, to=to)
                 except Violation:
                     assert what == "tell"
-            assert all(len(each.mail) <= 3 + 3 + 6 for each in lot.parking._lots.values())
+            for each in lot.parking._lots.values():
+                now = [mail for when, mail in each.mail if when == lot.parking._session]
+                assert each.asked == sum(mail.reply is not None for mail in now) <= 3
+                assert each.told == sum(mail.reply is None for mail in now) <= 6
+                assert len(each.mail) <= 3 + each.asked + each.told
         lot.open("box")
         lot.open("none")
 

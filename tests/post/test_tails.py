@@ -14,7 +14,21 @@ from transport.heads import opening_of, payload_behind
 
 TELL = Envelope(Kind.TELL, 0, "counter", tag="shop.add", version=1, payload=b"\x91\x01")
 ASK = TELL._replace(kind=Kind.ASK, id=300, chain=("mob://a/b", "mob://c/d"))
-REMEMBERED = envelopes().filter(lambda each: each.kind <= Kind.ASK)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Envelope:
+    """What is told or asked, as it is remembered; now and then as it is not."""
+    drawn = draw(envelopes())
+    if draw(st.integers(0, 9)) == 0:
+        return drawn if drawn.kind <= Kind.SEND else ASK._replace(kind=Kind.SEND)
+    kind = draw(st.sampled_from([Kind.TELL, Kind.ASK]))
+    number = 0 if kind is Kind.TELL else draw(st.sampled_from([1, 128, 256, 65_536, 2**32 - 1]))
+    target = drawn.target or "counter"
+    return drawn._replace(kind=kind, id=number, target=target, left_ms=-1)
+
+
+REMEMBERED = messages()
 
 
 def find(tails: Tails, row: bytes) -> tuple[Tail, int] | None:
