@@ -320,7 +320,8 @@ class Branch:
     def close(self, text: str) -> None:
         """Say goodbye to every peer and close the sockets."""
         self._closing = True
-        for line in {*self.lines.values(), *self._by_connection.values()}:
+        for line in dict.fromkeys((*self.lines.values(), *self._by_connection.values())):
+            line.flush()  # what was said before leaves before
             line.close(text)
             line.abandon(text)
         self.endpoint.close()
