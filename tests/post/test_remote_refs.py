@@ -511,3 +511,17 @@ def test_a_ref_of_an_actor_that_has_ended_says_so(pair: tuple[ActorSystem, Actor
 
     with pytest.raises(ActorFailed, match="mob://server/gone has stopped"):
         guest.ask(Introduce(to=gone), timeout=PATIENCE_S)
+
+
+def test_an_actor_that_has_stopped_is_unknown_from_afar_and_dead_to_who_has_its_ref(
+    pair: tuple[ActorSystem, ActorSystem],
+) -> None:
+    server, client = pair
+    local: Any = server.start(Worker, name="short")
+    remote: Any = client.ref("mob://server/short")
+    local.stop()
+
+    with pytest.raises(ActorDead):
+        local.ask(Total(), timeout=PATIENCE_S)
+    with pytest.raises(UnknownAddress, match=r"mob://server/short: no such actor"):
+        remote.ask(Total(), timeout=PATIENCE_S)
