@@ -32,7 +32,7 @@ _BIN_8: Final = tuple(bytes((0xC4, size)) for size in range(256))
 _ROW: Final = 0x9C  # an array of twelve
 _FIX: Final = 0x80  # integers below are their own byte
 _LONGEST: Final = 1 << 32  # ids from here up go the long way
-_SHORTEST: Final = 16  # bytes of the shortest row
+_SHORTEST: Final = 15  # bytes of the shortest row
 
 
 def head_of(envelope: Envelope) -> bytes:

@@ -98,7 +98,7 @@ class Link(Generic[T]):
         self.session = session
         self._state = LinkState.NEW
         self._peer = peer
-        self._key: str | None = None
+        self.key: str | None = None  # of the peer, once there was a connection
         self._connection: Connection | None = None
         self._trusted = False
         self._heard = 0.0  # when
@@ -289,7 +289,7 @@ class Link(Generic[T]):
 
     def _belongs_to(self, key: str, connection: Connection) -> bool:
         """Whether the key is the one this link began with; if not, the connection is refused."""
-        if self._key in {None, key}:
+        if self.key in {None, key}:
             return True
         self._dismiss(connection, ByeCode.IDENTITY, "another key belongs to this link")
         return False
@@ -302,7 +302,7 @@ class Link(Generic[T]):
             self._tick_at = now + BEAT_S
         self._limit_the_wait(now)
         self._state = after
-        self._connection, self._key = connection, key
+        self._connection, self.key = connection, key
         self.session.pause()
 
     def _is_dialling(self) -> bool:

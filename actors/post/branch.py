@@ -256,6 +256,12 @@ class Branch:
         if line is not None and not connection.key and line.is_held_by_another(hello):
             # Nothing but the name tells local processes apart, and one that has ended is closed.
             raise Violation(f"a process of the name {hello.node!r} is connected", ByeCode.NAME)
+        if (
+            line is not None
+            and line.connection is None
+            and line.link.key not in {None, connection.key}
+        ):
+            line.close("its node has another key now")  # `check_name` let it have the name
         if line is None:
             if len(self.lines) >= LINES:
                 raise Violation(f"{LINES} peers are connected already")

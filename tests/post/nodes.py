@@ -170,6 +170,16 @@ class Watcher(Actor):
     refs: ClassVar[dict[str, Any]] = {}
 
 
+def told_until(full: type[Exception], tell: Callable[[int], object]) -> int:
+    """How many were told, with their numbers from 0, before there was no room."""
+    for number in range(10_000):
+        try:
+            tell(number)
+        except full:
+            return number
+    raise AssertionError("there was always room")
+
+
 @contextmanager
 def nodes(kind: str, **options: Any) -> Iterator[tuple[ActorSystem, ActorSystem]]:
     """A server that listens and a client that is connected to it."""

@@ -45,6 +45,7 @@ from tests.post.nodes import (
     Worker,
     made,
     nodes,
+    told_until,
 )
 from transport.security import Authenticator
 from transport.self_test import self_test
@@ -345,7 +346,7 @@ def test_a_slow_actor_ends_in_would_block_and_loses_nothing(
     quick: Any = client.ref("mob://server/quick")
     held = slow.ask(Hold(), block=False)
     assert entered.wait(PATIENCE_S)
-    told = _tell_until_it_would_block(slow)
+    told = told_until(WouldBlock, lambda n: slow.tell(Note(text=str(n)), timeout=0.5))
 
     assert told < 3_000  # its mailbox, and its window
     assert quick.ask(Total(), timeout=PATIENCE_S) == 0  # the others are served meanwhile
@@ -356,16 +357,6 @@ def test_a_slow_actor_ends_in_would_block_and_loses_nothing(
     assert slow.ask(Notes(), timeout=PATIENCE_S) == tuple(map(str, range(told + 1)))
     assert server.audit().balanced
     assert server.dead_letters.total == 0
-
-
-def _tell_until_it_would_block(ref: Any) -> int:
-    """How many notes it took; the next one found no room within half a second."""
-    for told in range(10_000):
-        try:
-            ref.tell(Note(text=str(told)), timeout=0.5)
-        except WouldBlock:
-            return told
-    raise AssertionError("there was always room")
 
 
 # -- losing the other side ----------------------------------------------------------------------

@@ -252,6 +252,12 @@ class Program:
     def links(self) -> list[dict[str, Any]]:
         return [asdict(report) for report in self._system.links()]
 
+    def is_held(self, node: str) -> bool:
+        """Whether there is a connection to a node, on any channel."""
+        branches = self._system._network._opened().branches
+        lines = [branch.lines.get(node) for branch in branches]
+        return any(line is not None and line.connection is not None for line in lines)
+
     def audit(self) -> dict[str, Any]:
         """Where every message of this node ended, and whether that adds up."""
         found = self._system.audit()
