@@ -17,6 +17,7 @@ from actors.kernel.errors import KernelError, UnknownAddress
 from actors.kernel.future import ThreadReply
 from actors.post import branch as branch_module
 from actors.post.branch import Branch
+from actors.post.names import Names
 from actors.post.parking import Violation
 from tests.post.nodes import PATIENCE_S, Add, Hold, Open, Peek, Total, Worker
 from tests.system.remote.node_process import until
@@ -165,12 +166,6 @@ KEYS = [new_key_pair("any").public for _ in range(4)]
 NAMES = ["ann", "bob"]
 
 
-@pytest.fixture(scope="module")
-def office() -> Iterator[Any]:
-    with ActorSystem("names", keys=new_key_pair("names"), allowed=Allowed()) as system:
-        yield system._network._opened()
-
-
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -182,11 +177,9 @@ def office() -> Iterator[Any]:
         max_size=20,
     )
 )
-def test_a_name_never_changes_hands_against_the_list(
-    office: Any, steps: list[tuple[str, str, str]]
-) -> None:
-    allowed = office.allowed = Allowed()
-    office._pinned.clear()
+def test_a_name_never_changes_hands_against_the_list(steps: list[tuple[str, str, str]]) -> None:
+    allowed = Allowed()
+    names = Names(allowed)
     held: dict[str, str] = {}  # key by name
     for what, key, name in steps:
         if what == "allow":
@@ -198,7 +191,7 @@ def test_a_name_never_changes_hands_against_the_list(
             listed = allowed.peers.get(key)
             owned = {peer.name for peer in allowed.peers.values()}
             try:
-                office.check_name(name, SimpleNamespace(key=key))
+                names.check(name, cast("Any", SimpleNamespace(key=key)))
             except Violation as error:
                 assert error.code is ByeCode.NAME
                 # The own name of a listed key is always free for it; nobody else has a right.
@@ -258,9 +251,9 @@ def test_a_key_that_is_revoked_between_two_dials_is_not_dialled_again(
     hub.allowed.revoke(east_keys.public)
     assert destinations(hub.system) == []
 
-    def counted(self: Endpoint, address: str, *rest: Any) -> Any:
+    def counted(self: Endpoint, address: str, *rest: Any, **more: Any) -> Any:
         dialled.append(address)
-        return dial(self, address, *rest)
+        return dial(self, address, *rest, **more)
 
     monkeypatch.setattr(Endpoint, "dial", counted)
     with ActorSystem("east", keys=east_keys, allowed=friends) as east:
