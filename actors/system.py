@@ -253,8 +253,7 @@ class ActorSystem:
 
         Raises:
             SecurityError: tcp without keys. EndpointError, WrongArgument: as `listen`.
-            FileRefused: others can write where the `ipc` address is.
-            KernelError: it is this node itself, or turned this one away.
+            FileRefused: others can write at the `ipc` path. KernelError: itself, or turned away.
             AskTimeout: it did not answer, with the reason if one is known; it is tried no longer.
         """
         return self._network.connect(address, key=key, timeout=timeout)

@@ -19,6 +19,10 @@ class NotFound(Exception):
     pass
 
 
+class Plain(Exception):
+    """Nobody declares it."""
+
+
 class NotHere(NotFound):
     """Not declared itself, and with a constructor of its own."""
 
@@ -78,7 +82,7 @@ def test_an_error_of_the_wire_keeps_its_code_whatever_handlers_declare() -> None
     declare(Exception)
     try:
         assert info_of(UnknownMessage("a.tag")).code is ErrorCode.UNKNOWN_MESSAGE
-        assert info_of(KeyError("k")).type == "builtins:Exception"
+        assert info_of(Plain("k")).type == "builtins:Exception"
     finally:
         declared._names.pop(Exception)
         declared._by_name.pop("builtins:Exception")
