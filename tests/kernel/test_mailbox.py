@@ -169,6 +169,7 @@ def test_waiting_for_room_ends_when_the_actor_ends(system: ActorSystem) -> None:
     held.open()
     teller.join(PATIENCE_S)
     end.get(timeout=PATIENCE_S)
+    neighbour.ask(Notes(), timeout=PATIENCE_S)  # the loop is through with the end
 
     assert [type(error) for error in ended] in ([ActorDead], [])
     assert system.audit().balanced
