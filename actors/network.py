@@ -9,11 +9,13 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from actors.kernel.arguments import check_seconds, check_text
 from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import KernelError, LocalOnly, UnknownAddress, WouldDeadlock
 from actors.kernel.gone import Gone
 from actors.kernel.ref import ActorRef
 from transport.address import Address
+from transport.endpoint_text import check_to_connect, check_to_listen
 
 if TYPE_CHECKING:
     import pykka
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from actors.kernel.ports import Wire
     from actors.kernel.realm import Realm
     from actors.post.local_wire import Wires
-    from actors.post.office import LinkReport, Office
+    from actors.post.office import Office
+    from actors.post.report import LinkReport
     from transport.allowed import Allowed
     from transport.keys import KeyPair
 
@@ -69,10 +72,17 @@ class Network:
 
     def listen(self, address: str, *, public: bool) -> str:
         """See `ActorSystem.listen`."""
+        check_text("address", address, "'ipc' or 'tcp://127.0.0.1:*'")
+        check_to_listen(address)
         return self._opened().listen(address, public=public)
 
     def connect(self, address: str, *, key: str | None, timeout: float) -> str:
         """See `ActorSystem.connect`."""
+        check_text("address", address, "what `listen` returned over there")
+        if key is not None:
+            check_text("key", key, "the 40 characters that `mob keys show` prints over there")
+        check_seconds("timeout", timeout)
+        check_to_connect(address)
         if ON_LOOP.dispatcher is not None:
             raise WouldDeadlock(f"connecting to {address}")
         return self._opened().connect(address, key=key, timeout=timeout)

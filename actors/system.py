@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 import pykka
 
 from actors.kernel.actor import Actor, launch, on_default_system
+from actors.kernel.arguments import check_node, check_text
 from actors.kernel.cell import Cell
 from actors.kernel.current import ON_LOOP
 from actors.kernel.errors import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from actors.kernel.letters import DeadLetter, DeadLetters
     from actors.kernel.ports import LoopName, Scheduler, Wire
     from actors.post.local_wire import Wires
-    from actors.post.office import LinkReport
+    from actors.post.report import LinkReport
     from transport.allowed import Allowed
     from transport.keys import KeyPair
 
@@ -94,6 +95,7 @@ class ActorSystem:
         wire: bool | None = None,
         watchdog: bool = True,
     ) -> None:
+        check_node(name, keys, allowed)
         Address(name, "actor")  # raises AddressError with what is wrong
         self.name = name
         self._owns_loops = scheduler is None
@@ -204,10 +206,11 @@ class ActorSystem:
         """The ref of the living actor at `mob://node/path` (or a path of this system).
 
         Raises:
-            AddressError: not an address.
+            AddressError: not an address; WrongArgument: no str.
             UnknownAddress: nobody lives there, or its node cannot be reached.
         """
         self._realm.check_process()
+        check_text("address", address, "'mob://node/actor'")
         text = address if "://" in address else f"mob://{self.name}/{address}"
         parsed = Address.parse(text)
         if parsed.node != self.name:
@@ -232,8 +235,8 @@ class ActorSystem:
             public: Whether HOST may be one that the whole world can reach.
 
         Raises:
-            SecurityError: what is asked for is not safe; nothing listens.
-            KernelError: it listens already; or, on `ipc`, another system has this one's name.
+            SecurityError: not safe. EndpointError, WrongArgument: no address; it has the nearest.
+            KernelError: it listens already; the port is in use; another has this name on `ipc`.
         """
         return self._network.listen(address, public=public)
 
@@ -249,9 +252,9 @@ class ActorSystem:
             Its name: `system.ref(f"mob://{name}/actor")`.
 
         Raises:
-            SecurityError: tcp without keys.
-            FileRefused: others can write where the `ipc` address is.
-            AskTimeout: it did not answer; it is tried no longer.
+            SecurityError: tcp without keys. EndpointError, WrongArgument: as `listen`.
+            FileRefused: others can write at the `ipc` path. KernelError: itself, or turned away.
+            AskTimeout: it did not answer, with the reason if one is known; it is tried no longer.
         """
         return self._network.connect(address, key=key, timeout=timeout)
 

@@ -135,10 +135,12 @@ class Driver(Actor):
         return taken.seconds
 
 
-def serve(ready: Ready, over: threading.Event, kind: Kind, client: str) -> None:
-    """Have a `Counter` in this process, for whoever has the key."""
+def serve(ready: Ready, over: threading.Event, kind: Kind, *clients: str) -> None:
+    """Have a `Counter` in this process, for these: `NAME=KEY`."""
     keys, allowed = new_key_pair("server"), Allowed()
-    allowed.allow(client, "client", ["host"])
+    for client in clients:
+        name, _, key = client.partition("=")
+        allowed.allow(key, name, ["host"])
     with ActorSystem("server", keys=keys, allowed=allowed) as system:
         system.start(Counter, name="counter", wait=True)
         ready({"address": system.listen(LISTEN[kind]), "key": keys.public})
@@ -150,7 +152,7 @@ def connected(kind: Kind) -> Iterator[tuple[ActorSystem, Any]]:
     """A system of this process, and the ref of the counter of another one."""
     keys = new_key_pair("client")
     with (
-        second("ours_remote", kind, keys.public) as server,
+        second("ours_remote", kind, f"client={keys.public}") as server,
         ActorSystem("client", keys=keys) as system,
     ):
         system.connect(server["address"], key=server["key"] if kind == "curve" else None)
@@ -186,21 +188,23 @@ def asks(kind: Kind, count: int) -> float:
 def idle_peer(kind: Kind, count: int) -> float:
     """Return bytes that a node holds per idle peer that dialled it, both channels.
 
-    The peers are systems of this process, connected and silent; one key for all of them.
+    The peers are systems of this process, connected and silent.
     """
-    keys = new_key_pair("client")
-    with second("ours_remote", kind, keys.public) as server, ExitStack() as stack:
+    names = ("client", *(f"peer-{number}" for number in range(count)))
+    pairs = {name: new_key_pair(name) for name in names}
+    clients = (f"{name}={pair.public}" for name, pair in pairs.items())
+    with second("ours_remote", kind, *clients) as server, ExitStack() as stack:
         key = server["key"] if kind == "curve" else None
 
         def connect(name: str) -> ActorSystem:
-            system = stack.enter_context(ActorSystem(name, keys=keys, watchdog=False))
+            system = stack.enter_context(ActorSystem(name, keys=pairs[name], watchdog=False))
             system.connect(server["address"], key=key)
             return system
 
-        counter: Any = connect("client").ref("mob://server/counter")  # Any: as in `Driver`
+        counter: Any = connect(names[0]).ref("mob://server/counter")  # Any: as in `Driver`
         before = counter.ask(Memory())
-        for number in range(count):
-            connect(f"peer-{number}")
+        for name in names[1:]:
+            connect(name)
         return float(counter.ask(Memory()) - before) / count
 
 

@@ -20,6 +20,7 @@ NEEDS: Final = {
     "pykka": ("pykka", "pydantic"),
     "xoscar": ("xoscar", "pydantic", "uvloop"),
     "thespian": ("thespian", "pydantic"),
+    "ray": ("ray", "pydantic"),
     "pyzmq": ("pyzmq",),
     "autogen-core": ("autogen-core", "pydantic", "uvloop"),
 }

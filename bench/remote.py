@@ -1,8 +1,8 @@
 """The rows of `scripts/bench remote`: two processes, beside xoscar, Thespian and raw pyzmq.
 
 Ours are typed, validated and, over tcp, encrypted, with a session layer that resumes. xoscar's
-messages are pickled and in the clear, those of Thespian too; raw pyzmq carries bytes, encrypted
-where ours are. Ray is left out: its wheel alone is 79 MB. Targets are those of design §8.
+messages are pickled and in the clear, those of Thespian and Ray too; raw pyzmq carries bytes,
+encrypted where ours are. Targets are those of design §8.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ def _row(
     `peers` maps a peer to its measure, count and quick count. `{kind}` in a measure is the kind;
     a peer without it has one kind only, and stands beside both of ours.
     """
-    modules = {"pyzmq": "pyzmq_peer", "xoscar": "xoscar_remote", "thespian": "thespian_peer"}
+    modules = {
+        "pyzmq": "pyzmq_peer",
+        "xoscar": "xoscar_remote",
+        "thespian": "thespian_peer",
+        "ray": "ray_peer",
+    }
     return [
         Row(
             f"{name}, {words}",
@@ -57,6 +62,7 @@ ROWS: tuple[Row, ...] = (
         {
             "xoscar": ("tell_fresh", 20_000, 5_000),
             "thespian": ("tell", 5_000, 1_000),
+            "ray": ("tell", 20_000, 5_000),
             "pyzmq": ("tell_{kind}", 500_000, 100_000),
         },
         _TELL,
@@ -95,6 +101,7 @@ ROWS: tuple[Row, ...] = (
             "pyzmq": ("ask_{kind}", 20_000, 5_000),
             "xoscar": ("ask", 10_000, 2_000),
             "thespian": ("ask", 3_000, 500),
+            "ray": ("ask", 3_000, 1_000),
         },
         _ASK,
     ),
@@ -106,6 +113,7 @@ ROWS: tuple[Row, ...] = (
         {
             "pyzmq": ("asks_{kind}", 100_000, 20_000),
             "xoscar": ("asks", 20_000, 5_000),
+            "ray": ("asks", 10_000, 3_000),
         },
         _ASKS,
     ),

@@ -11,6 +11,7 @@ from transport.connections import Connection as Tracked
 from transport.connections import Connections
 from transport.guard import Guard, LocalGuard
 from transport.security import Socket, Watch
+from transport.socket_roles import Attempt, Handshake
 
 __all__ = ["Accepted", "Connection", "Dialled", "Door", "Owner", "TrackedConnections"]
 
@@ -64,6 +65,11 @@ class Dialled(Connection):
         super().__init__(socket, push, key, peer)
         self.watch = watch
         self.busy = False  # it is being read, and looked at again afterwards
+
+    @property
+    def attempt(self) -> Attempt | Handshake | None:
+        """How far connecting came."""
+        return None if self.watch is None else self.watch.attempt
 
 
 class Owner(Protocol):

@@ -26,6 +26,7 @@ import zmq
 
 from transport.allowed import Peer
 from transport.doors import Accepted, Connection, Dialled, Door, Owner, TrackedConnections
+from transport.endpoint_text import Unavailable
 from transport.frames import (
     AT_ONCE,
     address_of,
@@ -82,7 +83,12 @@ class Endpoint:
     # -- opening ----------------------------------------------------------------------------
 
     def listen(self, address: str, role: Server | Local, guard: Guard | LocalGuard) -> str:
-        """Listen; returns the address with the port it got. Raises as `security.listen`."""
+        """Listen; returns the address with the port it got.
+
+        Raises:
+            SecurityError: as `security.listen`.
+            Unavailable: the address cannot be had.
+        """
         socket: Socket = self._context.socket(zmq.ROUTER)
         door = Door(socket, pushing(socket), guard)
         try:
@@ -90,8 +96,10 @@ class Endpoint:
                 door.tracked = TrackedConnections(lambda fd: self._fd_closed(door, fd))
                 door.watch = Watch(socket, door.tracked)
             bound = listen(socket, role, address)
-        except BaseException:
+        except BaseException as error:
             _close(socket, door.watch)
+            if isinstance(error, zmq.ZMQError):
+                raise Unavailable.because(address, error.errno or 0, error.strerror) from error
             raise
         self._doors.append(door)
         self._add_reader(socket, lambda: self._serve(door))
@@ -106,8 +114,13 @@ class Endpoint:
             if door.watch is not None:
                 door.watch.report_to(self._refusals)
 
-    def dial(self, address: str, role: Client | Local, peer: Peer) -> Dialled:
+    def dial(
+        self, address: str, role: Client | Local, peer: Peer, *, after: Dialled | None = None
+    ) -> Dialled:
         """Begin to connect; the first frame sent waits until the handshake is done.
+
+        Args:
+            after: The former attempt; why that failed is still the reason until this one has one.
 
         Raises:
             SecurityError, zmq.ZMQError: as `security.dial`.
@@ -115,7 +128,9 @@ class Endpoint:
         socket: Socket = self._context.socket(zmq.DEALER)
         watch = None
         if not address.startswith("inproc://"):
-            watch = Watch(socket, TrackedConnections(lambda _: self._lost(connection)))
+            watch = Watch(socket, TrackedConnections(lambda _: self._lost(connection)), dials=True)
+            if after is not None and after.attempt is not Handshake.SUCCEEDED:
+                watch.attempt = after.attempt
         key = role.server_key if isinstance(role, Client) else ""
         connection = Dialled(socket, pushing(socket), watch, key, peer)
         try:

@@ -28,7 +28,7 @@ __all__ = [
 # sun_path of sockaddr_un without the final zero: the kernel's limit.
 PATH_BYTES: Final = 103 if sys.platform == "darwin" else 107
 
-_TCP: Final = re.compile(r"tcp://(\[[0-9A-Fa-f:.%\w]+\]|[^\s\[\]:;/]+):(\d{1,5}|\*)")
+_TCP: Final = re.compile(r"tcp://(\[[0-9A-Fa-f:.%\w]+\]|[^\s\[\]:;/]+):([0-9]{1,5}|\*)")
 _LOCAL: Final = re.compile(r"ipc:///[^\0]+|inproc://[^\0]+")
 _EVERY_ADDRESS: Final = "*"
 
@@ -57,7 +57,7 @@ def tcp_host(endpoint: str) -> str:
         SecurityError: It is no tcp endpoint.
     """
     found = _TCP.fullmatch(endpoint)
-    if found is None:
+    if found is None or (found[2] != "*" and int(found[2]) > 65_535):  # libzmq takes it modulo
         raise SecurityError(
             f"{endpoint[:200]!r} is no tcp endpoint, and only tcp has keys",
             "for example tcp://127.0.0.1:5555, or tcp://[::1]:*",

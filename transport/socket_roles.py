@@ -17,7 +17,7 @@ from transport.reach import SecurityError, is_private
 if TYPE_CHECKING:
     from transport.security import Authenticator
 
-__all__ = ["Client", "Handshake", "Local", "Server"]
+__all__ = ["Attempt", "Client", "Handshake", "Local", "Server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +81,12 @@ class Handshake(StrEnum):
     REFUSED = "refused: the key is not allowed"
     MISMATCHED = "refused: not CURVE, or another server key"
     BROKEN = "cut off: no answer in time, or the other side closed"
+
+
+class Attempt(StrEnum):
+    """How far an attempt to connect came that has not got to the end of a handshake."""
+
+    UNRESOLVED = "the name of the host is not known, or there is no way to it"
+    UNHEARD = "nobody listens there, or the host cannot be reached"
+    WAITING = "no reply to the attempt to connect"
+    MUTE = "something takes the connection and begins no handshake"

@@ -15,7 +15,7 @@ import zmq
 
 from transport.connections import Connections
 from transport.refusals import Reason, Refusals
-from transport.socket_roles import Handshake
+from transport.socket_roles import Attempt, Handshake
 
 __all__ = ["Context", "Socket", "Watch"]
 
@@ -32,6 +32,11 @@ _OUTCOMES: Final = {
 _UNEXPLAINED: Final = (Handshake.MISMATCHED, Handshake.BROKEN)  # ZAP has not written them down
 _OPENED: Final = (int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_CONNECTED))
 _EVENTS: Final = sum((*_OUTCOMES, *_OPENED, int(zmq.EVENT_DISCONNECTED)))
+_TRIES: Final = (
+    int(zmq.EVENT_CONNECT_DELAYED),
+    int(zmq.EVENT_CONNECT_RETRIED),
+    int(zmq.EVENT_CLOSED),
+)
 
 _monitor_numbers = itertools.count(1)
 
@@ -46,6 +51,10 @@ class Watch:
         connections: Is told of connections that are made and that end.
         refusals: Where failed handshakes are written down, those of connections that were made
             while this was known; ZAP's own refusals are not repeated.
+        dials: Whether to note how far attempts to connect come, too.
+
+    Attributes:
+        attempt: How far the last one came; what is decided stays until the next decision.
     """
 
     def __init__(
@@ -53,7 +62,11 @@ class Watch:
         socket: Socket,
         connections: Connections | None = None,
         refusals: Refusals | None = None,
+        *,
+        dials: bool = False,
     ) -> None:
+        self.attempt: Attempt | Handshake | None = None
+        self._tried = False  # something was told of the attempt that goes on
         self._socket = socket
         self._connections = Connections() if connections is None else connections
         self._refusals = refusals
@@ -64,7 +77,7 @@ class Watch:
         self._events.linger = 0
         # Without a limit: a full queue would block the I/O thread and with it every connection.
         self._events.rcvhwm = 0
-        socket.monitor(address, _EVENTS)
+        socket.monitor(address, _EVENTS + sum(_TRIES) * dials)
         self._events.connect(address)
 
     @property
@@ -88,7 +101,12 @@ class Watch:
                 event, value = struct.unpack("=HI", self._events.recv_multipart(zmq.DONTWAIT)[0])
             except zmq.Again:
                 break
-            if event in _OPENED:
+            if event in _TRIES:
+                self._tries(event)
+            elif event in _OPENED:
+                self._tried = True
+                if not isinstance(self.attempt, Handshake):
+                    self.attempt = Attempt.MUTE
                 opened[value] = None
                 (self._unheeded.add if self._refusals is None else self._unheeded.discard)(value)
             elif event == zmq.EVENT_DISCONNECTED:
@@ -96,12 +114,24 @@ class Watch:
                 self._ended(value)
             else:  # nothing else was asked for
                 outcomes.append(_OUTCOMES[event])
+                self.attempt, self._tried = _OUTCOMES[event], True
                 self._failed += _OUTCOMES[event] in _UNEXPLAINED
         for fd in opened:
             evicted = self._connections.opened(fd)
             if evicted is not None and self._refusals is not None:
                 self._refusals.record(Reason.CROWD, address=evicted.address)
         return tuple(outcomes)
+
+    def _tries(self, event: int) -> None:
+        """An attempt to connect begins, fails, or is followed by another one."""
+        if event == zmq.EVENT_CLOSED:
+            self.attempt, self._tried = Attempt.UNHEARD, True
+        elif event == zmq.EVENT_CONNECT_DELAYED:
+            self.attempt, self._tried = self.attempt or Attempt.WAITING, True
+        else:  # without a word before: there was nothing to connect to
+            if not self._tried:
+                self.attempt = Attempt.UNRESOLVED
+            self._tried = False
 
     def _ended(self, fd: int) -> None:
         """A connection has ended; with a handshake that failed, if one did since the last end."""

@@ -31,6 +31,11 @@ def declared_name(error: type[BaseException]) -> str | None:
     return _names.get(error)
 
 
+def declared_base(error: type[BaseException]) -> str | None:
+    """The name of the nearest base that some handler declares, if it has a name for others."""
+    return next((name for base in error.__mro__[1:] if (name := _names.get(base))), None)
+
+
 def declared_error(name: str) -> type[BaseException] | None:
     """The error of this name, if a handler in this process declares it."""
     return _by_name.get(name)

@@ -20,6 +20,7 @@ KernelError
 ├── NameTaken            a living actor has this name
 ├── UnknownAddress       no such actor, or no way to its node
 ├── LocalOnly            asked of a kind of actor that does not offer it
+├── WrongArgument        an argument is of another type, or no number (a programming error)
 └── HandlerError         a class declares its handlers wrongly (a programming error)
 """
 
@@ -62,10 +63,16 @@ class ActorFailed(KernelError):
 
 
 class AskTimeout(KernelError, pykka.Timeout):
-    """`address` did not answer within `timeout` seconds; it may still handle the message."""
+    """`address` did not answer within `timeout` seconds; it may still handle the message.
 
-    def __init__(self, address: str, timeout: float | None) -> None:
-        super().__init__(f"{address} did not answer within {timeout} s")
+    Of `connect` it says why, as far as that is known.
+    """
+
+    def __init__(
+        self, address: str, timeout: float | None, why: str = "", *, hint: str = ""
+    ) -> None:
+        reason = f": {why}" if why else ""
+        super().__init__(f"{address} did not answer within {timeout} s{reason}", hint=hint)
         self.address = address
         self.timeout = timeout
 
@@ -233,6 +240,18 @@ class LocalOnly(KernelError):
     def __init__(self, address: str, what: str, *, hint: str) -> None:
         super().__init__(f"{what} is not available on {address}", hint=hint)
         self.address = address
+
+
+class WrongArgument(KernelError, TypeError, ValueError):
+    """An argument cannot be used; nothing was done.
+
+    Attributes:
+        argument: Its name.
+    """
+
+    def __init__(self, argument: str, problem: str, *, hint: str) -> None:
+        super().__init__(f"{argument} {problem}", hint=hint)
+        self.argument = argument
 
 
 class HandlerError(KernelError, TypeError):

@@ -81,7 +81,9 @@ def handles(
         stepped: the kernel steps the coroutine itself: only `ref.request` and `ref.send`
             may be awaited, several times faster than an asyncio task.
         raises: declared domain errors; they are replies, not failures. Askers on other nodes
-            get them as themselves when handlers there declare them, too (see docs/wire.md).
+            get them as themselves when handlers there declare them, too (see docs/wire.md);
+            only `args` travel, so give by position what an asker needs. Subclasses count, too,
+            and arrive there as the nearest class that is declared.
         control: these messages travel in the CONTROL lane, ahead of USER mail.
         coalesce: a message that is told takes the place of an earlier one that still waits:
             True for any of the class, or a function from a message to a key whose equals replace

@@ -6,6 +6,7 @@ are their twins for code that runs on a loop.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Generator
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, cast, overload
 
@@ -326,7 +327,12 @@ class ActorRef(pykka.ActorRef[A], Reference):
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _at(self, expires: float) -> float:
+    def _at(self, expires: float) -> float | None:
+        """When it expires on the clock; None, which is never, for infinity."""
+        if math.isnan(expires):
+            raise ValueError("expires is nan and no number of seconds; give None for no deadline")
+        if expires == math.inf:
+            return None
         return self._cell.realm.scheduler.clock.monotonic() + expires
 
     def _put_ask(

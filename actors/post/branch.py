@@ -15,7 +15,7 @@ from actors.post.line import Line
 from actors.post.parking import Violation
 from transport.allowed import Peer, Role
 from transport.codec import pack_parcel, unpack_parcel
-from transport.endpoint import Connection, Endpoint
+from transport.endpoint import Connection, Dialled, Endpoint
 from transport.errors import RemoteProtocolError
 from transport.events import ByeCode
 from transport.guard import Guard, LocalGuard
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from transport.events import Gone, Ready
     from transport.greeting import LocalNode
     from transport.security import Context
+    from transport.socket_roles import Attempt, Handshake
 
 logger = logger_for(__name__)
 
@@ -50,6 +51,8 @@ class Destination:
     peer: Peer
     line: Line
     pause_s: float = FIRST_REDIAL_S
+    connection: Dialled | None = None  # the last one
+    renamed: str = ""  # what the link said of another name that was met there
 
 
 class Branch:
@@ -152,6 +155,41 @@ class Branch:
         self._destinations.pop(line, None)
         line.close("given up")
 
+    def forget_renamed(self, address: str) -> str | None:
+        """Dial a node no more that has another name now; the one that it had, if it is so."""
+        destination = self.destination(address)
+        if destination is None or not destination.renamed:
+            return None
+        line = destination.line
+        self.leave(line, f"{address} answers under another name: {destination.renamed}")
+        return line.node
+
+    def leave(self, line: Line, why: str) -> None:
+        """Dial somebody no more, and tell whoever waits."""
+        self.give_up(line)
+        line.addresses = frozenset()
+        line.abandon(why)
+
+    def leave_node(self, node: str, why: str) -> None:
+        """The same, by its name."""
+        line = self.lines.get(node)
+        if line is not None and line in self._destinations:
+            self.leave(line, why)
+
+    def attempt(self, line: Line | None) -> Attempt | Handshake | None:
+        """How far dialling somebody came; any thread."""
+        destination = None if line is None else self._destinations.get(line)
+        connection = None if destination is None else destination.connection
+        return None if connection is None else connection.attempt
+
+    def renamed(self, node: str) -> str | None:
+        """Why a name leads to nobody, if another node has its address now; any thread."""
+        line = self.lines.get(node)
+        destination = None if line is None else self._destinations.get(line)
+        if destination is None or not destination.renamed:
+            return None
+        return f"at {destination.address} is a node of another name now: {destination.renamed}"
+
     def _dial(self, line: Line, *, moved: bool = False) -> None:
         """Connect to who has no connection.
 
@@ -164,7 +202,9 @@ class Branch:
             return
         if line.connection is not None and not (moved and line.link.state is not LinkState.READY):
             return
-        connection = self.endpoint.dial(destination.address, destination.role, destination.peer)
+        connection = destination.connection = self.endpoint.dial(
+            destination.address, destination.role, destination.peer, after=destination.connection
+        )
         self._by_connection[connection] = line
         line.dialled(connection)
 
@@ -211,7 +251,7 @@ class Branch:
             self._violated(connection, line, error)
 
     def _greet(self, connection: Connection, hello: Hello) -> None:
-        self.office.check_name(hello.node, connection)
+        self.office.names.check(hello.node, connection)
         line = self.lines.get(hello.node) or self._unnamed(connection.key, hello)
         if line is not None and not connection.key and line.is_held_by_another(hello):
             # Nothing but the name tells local processes apart, and one that has ended is closed.
@@ -284,10 +324,10 @@ class Branch:
         """
         destination = self._destinations.get(line)
         if destination is not None and line.connection is not None:
-            self.office.check_name(line.node, line.connection)
+            self.office.names.check(line.node, line.connection)
         self.lines[line.node] = line
         if destination is not None:
-            destination.pause_s = FIRST_REDIAL_S
+            destination.pause_s, destination.renamed = FIRST_REDIAL_S, ""
         self.office.ready(self, line, event, destination)
 
     def gone(self, line: Line, event: Gone) -> None:
@@ -299,6 +339,9 @@ class Branch:
             return
         if event.by_peer and event.code != ByeCode.CLOSING:
             self.office.turned_away(line, destination.address, event)
+        elif not event.by_peer and event.code == ByeCode.IDENTITY:
+            destination.renamed = event.text
+            self.office.met_another(destination.address, self.renamed(line.node) or event.text)
         self._redial(line)
 
     def dials(self, line: Line) -> bool:
@@ -326,7 +369,8 @@ class Branch:
     def close(self, text: str) -> None:
         """Say goodbye to every peer and close the sockets."""
         self._closing = True
-        for line in {*self.lines.values(), *self._by_connection.values()}:
+        for line in dict.fromkeys((*self.lines.values(), *self._by_connection.values())):
+            line.flush()  # what was said before leaves before
             line.close(text)
             line.abandon(text)
         self.endpoint.close()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.kernel import errors as kernel
-from actors.kernel.declared import declared_error, declared_name
+from actors.kernel.declared import declared_base, declared_error, declared_name
 from transport import errors as wire
 from transport.error_info import ErrorCode, ErrorInfo
 from transport.frozen_map import FrozenMap
@@ -55,7 +55,11 @@ _CODES: Final[tuple[tuple[type[BaseException], ErrorCode], ...]] = (
 
 
 def info_of(error: BaseException) -> ErrorInfo:
-    """An error as data; one that no code fits is `failed`, with its class and text."""
+    """An error as data; one that no code fits is `failed`, with its class and text.
+
+    Handlers count a subclass of an error that they declare as declared. It crosses as its nearest
+    declared base, for that is the class that both sides know.
+    """
     # The kernel's own errors have codes, whether a handler declares them or not.
     name = None if isinstance(error, kernel.KernelError) else declared_name(type(error))
     text = kernel.describe(error)
@@ -64,6 +68,9 @@ def info_of(error: BaseException) -> ErrorInfo:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return ErrorInfo(code, text, _details(error))
+    name = declared_base(type(error))
+    if name is not None:  # its arguments are another constructor's
+        return ErrorInfo(ErrorCode.DECLARED, text, type=name)
     return ErrorInfo(ErrorCode.FAILED, text, FrozenMap({"error_type": type(error).__name__}))
 
 
@@ -102,11 +109,13 @@ def _nobody_declares(name: str) -> str:
 
 def _made(known: type[BaseException], info: ErrorInfo) -> BaseException:
     try:
-        return known(*info.args)
+        error = known(*info.args)
     except Exception:  # noqa: BLE001 - its constructor wants something that does not travel
         error = BaseException.__new__(known)
         error.args = (info.text,)
-        return error
+    if not info.args and kernel.describe(error) != info.text:  # none came along: what it said did
+        error.args = (info.text,)
+    return error
 
 
 def _failed(info: ErrorInfo, address: str) -> kernel.KernelError:

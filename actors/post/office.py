@@ -17,7 +17,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakValueDictionary
@@ -26,14 +25,17 @@ from actors.kernel.counters import Tally
 from actors.kernel.errors import AskTimeout, KernelError, UnknownAddress
 from actors.kernel.future import ThreadReply
 from actors.post.branch import Branch, local_peer
+from actors.post.names import Names
 from actors.post.outward import RemoteBox
-from actors.post.parking import Violation
+from actors.post.reasons import why_unanswered
+from actors.post.report import LinkReport
 from transport.allowed import Allowed, Peer, Role
 from transport.endpoint import end_context, new_context
-from transport.events import ByeCode
+from transport.endpoint_text import Unavailable, another_port, is_own, same_host
 from transport.greeting import LocalNode
 from transport.guard import Guard, LocalGuard
 from transport.ipc_paths import IpcPath, PathInUse, check_to_dial
+from transport.keys import public_key_problem
 from transport.refusals import Refusals
 from transport.security import Authenticator, Client, Local, SecurityError, Server
 from transport.self_test import self_test
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from actors.post.branch import Destination
     from actors.post.line import Line
     from transport.address import Address
-    from transport.endpoint import Connection
     from transport.events import Gone, Ready
     from transport.keys import KeyPair
 
@@ -54,30 +55,8 @@ CALL_S: Final = 10.0  # what a branch may take to open or close a socket
 BUILD: Final = "mob-actors"
 
 
-@dataclass(frozen=True, slots=True)
-class LinkReport:
-    """One peer on one channel; sent = acknowledged + ambiguous + in_flight.
-
-    Attributes:
-        state: connecting, ready, suspect, held (its member loop stands) or gone.
-        sent, acknowledged, ambiguous, in_flight: Envelopes of this side: taken, handed over by
-            the peer, unknown because the session died, on their way.
-        received, duplicates: Envelopes of the peer.
-        asked: Asks, watches and stops whose answer has not come.
-        parked: Messages that wait for room in a mailbox here.
-    """
-
-    node: str
-    channel: str
-    state: str
-    sent: int
-    acknowledged: int
-    ambiguous: int
-    in_flight: int
-    received: int
-    duplicates: int
-    asked: int
-    parked: int
+class Renamed(KernelError):
+    """Where a node was is one of another name."""
 
 
 class Office:
@@ -89,12 +68,12 @@ class Office:
         self.allowed = allowed if allowed is not None else Allowed()
         self.refused = Tally()  # messages that were not taken; their senders were told
         self.refusals = Refusals()
+        self.names = Names(self.allowed)
         self._boot = secrets.token_bytes(16)
         self._endpoints: dict[str, str] = {}  # of this node, by channel
         self._context = new_context()
         self._authenticator: Authenticator | None = None
         self._lock = threading.Lock()  # leaf; guards what follows
-        self._pinned: dict[str, str] = {}  # key by node
         self._boxes: WeakValueDictionary[str, RemoteBox] = WeakValueDictionary()
         # Kept although nobody holds a ref: a box knows what is on its way to its actor.
         self._recent: OrderedDict[str, RemoteBox] = OrderedDict()
@@ -149,7 +128,8 @@ class Office:
         Raises:
             SecurityError: no keys for tcp; the address and its use do not fit; the self-test
                 failed.
-            KernelError: it listens already, or another system of this user does so by this name.
+            KernelError: it listens already, or another system of this user does so by this name;
+                the port is in use, or the host is not of this machine.
         """
         if self._endpoints:
             raise KernelError(f"node {self.realm.name!r} listens already")
@@ -162,8 +142,10 @@ class Office:
             if self._authenticator is not None and self.keys is not None:
                 for bound in found.values():
                     self_test(self._authenticator, bound, self.keys.public)
-        except BaseException:
+        except BaseException as error:
             self._shut(found)
+            if isinstance(error, Unavailable):  # of the one that was given, whichever channel
+                raise KernelError(str(error.of(address)), hint=error.hint) from error
             raise
         self._endpoints.update(found)
         for branch in self.branches:
@@ -183,7 +165,7 @@ class Office:
             )
         if self._authenticator is None:
             self._authenticator = Authenticator(self._context, self.allowed, refusals=self.refusals)
-        where = address if branch is self.control else _another_port(address)
+        where = address if branch is self.control else another_port(address)
         return Server(self.keys, self._authenticator, public=public), Guard(self.allowed), where
 
     def _claimed(self, channel: str) -> IpcPath:
@@ -215,7 +197,7 @@ class Office:
 
     # -- connecting -------------------------------------------------------------------------
 
-    def connect(self, address: str, *, key: str | None, timeout: float) -> str:
+    def connect(self, address: str, *, key: str | None, timeout: float | None) -> str:
         """Connect to a node and wait until both channels are ready; returns its name.
 
         It is no other connection when there is one already, whoever made it.
@@ -225,66 +207,81 @@ class Office:
         Raises:
             SecurityError: no keys, or the server's key is missing or none.
             FileRefused: others can write where the ipc address is.
-            AskTimeout: nobody answered in time; it is tried no longer.
-            KernelError: the node turned this one away, and says why; as above.
+            AskTimeout: nobody answered in time, and why, if that is known; it is tried no longer.
+            KernelError: it is this node itself; or it turned this one away, and says why.
         """
-        role: Client | Local = Local()
-        peer = local_peer("this user")
-        if address.startswith("tcp://"):
-            if self.keys is None or key is None:
-                missing = "keys of this node" if self.keys is None else "the key of that node"
-                raise SecurityError(
-                    f"'{address}' needs {missing}: tcp is encrypted, always",
-                    "give ActorSystem(keys=…) and connect(…, key=…); `mob keys show` prints it",
-                )
-            role = Client(self.keys, key)
-            known = self.allowed.get(key)
-            peer = known if known is not None else Peer(key, "dialled", frozenset({Role.HOST}))
-        elif address.startswith("ipc://"):
+        role, peer = self._caller(address, key)
+        if any(is_own(address, own) for own in self._endpoints.values()):
+            hint = "its own actors need no connection: system.ref('name')"
+            raise KernelError(f"'{address}' is this node itself ({self.realm.name!r})", hint=hint)
+        begun = time.monotonic()
+        try:
+            return self._connect(address, role, peer, key, timeout)
+        except Renamed:  # who was there before is forgotten by the next attempt
+            left = None if timeout is None else max(timeout - (time.monotonic() - begun), 0.1)
+            return self._connect(address, role, peer, key, left)
+
+    def _caller(self, address: str, key: str | None) -> tuple[Client | Local, Peer]:
+        """As whom this node dials, and whom it expects."""
+        if not address.startswith("tcp://"):
             check_to_dial(address)
+            return Local(), local_peer("this user")
+        if self.keys is None or key is None:
+            missing = "keys of this node" if self.keys is None else "the key of that node"
+            raise SecurityError(
+                f"'{address}' needs {missing}: tcp is encrypted, always",
+                "give ActorSystem(keys=…) and connect(…, key=…); `mob keys show` prints it",
+            )
+        problem = public_key_problem(key)
+        if problem is not None:
+            hint = "copy it as `mob keys show NAME` prints it over there"
+            raise SecurityError(f"`key` of the server at '{address}' {problem}", hint)
+        known = self.allowed.get(key)
+        stranger = Peer(key, "dialled", frozenset({Role.HOST}))
+        return Client(self.keys, key), stranger if known is None else known
+
+    def _connect(
+        self,
+        address: str,
+        role: Client | Local,
+        peer: Peer,
+        key: str | None,
+        timeout: float | None,
+    ) -> str:
         waiting: ThreadReply[str] = ThreadReply(self.realm.scheduler, address)
+        former = self._on(self.control, lambda: self.control.forget_renamed(address))
+        if former is not None:
+            self._on(self.data, partial(self.data.leave_node, former, f"{address} is another node"))
         with self._lock:
             waiting = self._waiting.setdefault(address, waiting)
-            # A node that connected to this one is no stranger when it is dialled, too.
-            node = next((node for node, its in self._pinned.items() if key and its == key), None)
         kept = self.control.destination(address) is not None
+        # A node that connected to this one is no stranger when it is dialled, too.
+        node = None if kept or former is not None or not key else self.names.of(key)
         line = self._on(self.control, lambda: self.control.dial(address, role, peer, node))
         if line.node and self._is_connected(line.node):
             waiting.resolve(line.node, None)
         try:
             return waiting.get(timeout=timeout)
-        except (AskTimeout, KernelError):
-            if kept:  # by an earlier call
-                raise
-            self._on(self.control, lambda: self.control.give_up(line))
-            # The control channel may have been ready, so that data was dialled, too.
+        except (AskTimeout, KernelError) as error:
             data = self.data.lines.get(line.node)
-            if data is not None and self.control.lines.get(line.node) is line:
-                self._on(self.data, partial(self.data.give_up, data))
+            why, hint = why_unanswered(
+                self.control.attempt(line), self.data.attempt(data), half=line.state == "ready"
+            )
+            if not isinstance(error, Renamed) and not kept:  # else by an earlier call
+                self._stop_dialling(line)
+            if isinstance(error, AskTimeout):
+                raise AskTimeout(address, timeout, why, hint=hint) from None
             raise
         finally:
             with self._lock:
                 self._waiting.pop(address, None)
 
-    def check_name(self, node: str, connection: Connection) -> None:
-        """See that a key speaks under its own name: that of the allow-list, else its first one.
-
-        Several keys may stand in the list under one name, while the old one is replaced.
-
-        Raises:
-            Violation: the name belongs to another key.
-        """
-        key, peers = connection.key, self.allowed.peers
-        listed = peers.get(key)
-        if listed is not None and listed.name != node:
-            raise Violation(f"the key of {listed.name!r} speaks as {node!r}", ByeCode.NAME)
-        if listed is None and key and any(peer.name == node for peer in peers.values()):
-            raise Violation(f"the name {node!r} belongs to a key of the allow-list", ByeCode.NAME)
-        with self._lock:
-            known = self._pinned.get(node, key)
-            if known != key and (listed is None or (known in peers and peers[known].name != node)):
-                raise Violation(f"the name {node!r} belongs to another key", ByeCode.NAME)
-            self._pinned[node] = key
+    def _stop_dialling(self, line: Line) -> None:
+        self._on(self.control, lambda: self.control.give_up(line))
+        # The control channel may have been ready, so that data was dialled, too.
+        data = self.data.lines.get(line.node)
+        if data is not None and self.control.lines.get(line.node) is line:
+            self._on(self.data, partial(self.data.give_up, data))
 
     def ready(
         self, branch: Branch, line: Line, event: Ready, destination: Destination | None
@@ -293,7 +290,7 @@ class Office:
         if branch is self.control and destination is not None:
             data = dict(event.hello.endpoints).get("data")
             if data is not None:
-                address = _same_host(destination.address, data)
+                address = same_host(destination.address, data)
                 role, peer = destination.role, destination.peer
                 self.data.dispatcher.call(lambda: self.data.dial(address, role, peer, line.node))
         if not self._is_connected(line.node):
@@ -304,6 +301,13 @@ class Office:
             dialled = self.control.destination(address)
             if dialled is not None and dialled.line.node == line.node:
                 reply.resolve(line.node, None)
+
+    def met_another(self, address: str, why: str) -> None:
+        """Where a node is dialled is one of another name now."""
+        with self._lock:
+            waiting = self._waiting.get(address)
+        if waiting is not None:
+            waiting.resolve(None, Renamed(why))
 
     def turned_away(self, line: Line, address: str, event: Gone) -> None:
         """A node that is dialled ends the link, and not because it shuts down."""
@@ -344,7 +348,7 @@ class Office:
                 self._recent.popitem(last=False)
         return box
 
-    def line(self, node: str, loop: Dispatcher | None) -> Line:
+    def line(self, address: str, node: str, loop: Dispatcher | None) -> Line:
         """The line that mail leaves by: control from the system loop, else data.
 
         Raises:
@@ -353,11 +357,16 @@ class Office:
         branch = self.control if loop is self.control.dispatcher else self.data
         line = branch.lines.get(node)
         if line is None or self._closed:
-            self._known(node, node)
-            raise UnknownAddress(f"mob://{node}", "the connection is not ready", hint="try again")
-        if line.state == "gone" and not branch.dials(line):
-            why = "the node is gone, and this side has no address to dial"
-            raise UnknownAddress(f"mob://{node}", why, hint="connect, or wait until it is back")
+            self._known(node, address)
+            raise UnknownAddress(address, "the connection is not ready", hint="try again")
+        if line.state != "ready":
+            why = self.control.renamed(node)  # only that one is where it was
+            if why is not None:
+                hint = "connect again, for the node of that name: system.connect(address, key=…)"
+                raise UnknownAddress(address, why, hint=hint)
+            if line.state == "gone" and not branch.dials(line):
+                why = "the node is gone, and this side has no address to dial"
+                raise UnknownAddress(address, why, hint="connect, or wait until it is back")
         return line
 
     def _known(self, node: str, address: str) -> None:
@@ -429,17 +438,3 @@ class Office:
         end_context(self._context)
         for path in self._paths:
             path.release()
-
-
-def _another_port(address: str) -> str:
-    """The address with a free port of its own."""
-    if not address.startswith("tcp://"):
-        return address
-    return address.rpartition(":")[0] + ":*"
-
-
-def _same_host(dialled: str, data: str) -> str:
-    """The data address as this side reaches it: the host it dialled, the port that was said."""
-    if not dialled.startswith("tcp://") or not data.startswith("tcp://"):
-        return data
-    return f"{dialled.rpartition(':')[0]}:{data.rpartition(':')[2]}"

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 CONFIRM: Final = 256  # of them ask for a confirmation
 TAILS: Final = 256  # classes of questions and chains of their askers that are remembered
 _ASK: Final = int(Kind.ASK)
+LEFT_MS: Final = 2**62  # an envelope takes less than 2**63
 PRUNE: Final = 4_096  # asks, after which those that were given up are forgotten
 
 
@@ -110,10 +111,10 @@ class RemoteBox:
             raise MessageTooBig(self.address, PAYLOAD_LIMIT + 1, MESSAGE_LIMIT) from error
         if len(payload) + SMALL > MESSAGE_LIMIT and local_size(message) > MESSAGE_LIMIT:
             raise MessageTooBig(self.address, local_size(message), MESSAGE_LIMIT)
-        line = self._office.line(self._node, ON_LOOP.dispatcher)
+        line = self._office.line(self.address, self._node, ON_LOOP.dispatcher)
         left_ms = -1
         if deadline is not None:
-            left_ms = max(int((deadline - self.realm.scheduler.clock.monotonic()) * 1000), 0)
+            left_ms = _milliseconds(deadline - self.realm.scheduler.clock.monotonic())
         if reply is None:
             self._tell(line, message, left_ms, payload)
             return
@@ -200,7 +201,7 @@ class RemoteBox:
             raise
 
     def _line(self) -> Line:
-        return self._office.line(self._node, ON_LOOP.dispatcher)
+        return self._office.line(self.address, self._node, ON_LOOP.dispatcher)
 
     # -- room -------------------------------------------------------------------------------
 
@@ -256,6 +257,11 @@ class RemoteBox:
             self._ask(line, Watch(number, self.address, watcher), row)
         except KernelError as error:
             watcher.put_down(self.address, "unreachable", str(error))
+
+
+def _milliseconds(seconds: float) -> int:
+    """What is left as an envelope says it: nothing, if it is over, and never more than fits."""
+    return int(min(max(seconds * 1000.0, 0.0), LEFT_MS))
 
 
 def chain_of(asker: Holder | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pykka
 
 from actors import Actor, ChildSpec, Down, Message, Request, handles, interleave
+from actors.kernel.ref import ActorRef
 
 PATIENCE_S = 10.0  # no test waits this long unless something is broken
 
@@ -128,6 +129,14 @@ class Door(Actor):
     @handles
     def read(self, message: Notes) -> tuple[str, ...]:
         return tuple(self.notes)
+
+
+def notes_in_the_end(door: ActorRef[Actor] | ActorRef[Door]) -> tuple[str, ...]:
+    """What a Door had noted when it had handled all; a question might meet a lane still full."""
+    actor = door.actor_inbox.actor
+    assert isinstance(actor, Door)
+    door.stop(drain=True)
+    return tuple(actor.notes)
 
 
 class Sleeper(Actor):

@@ -66,6 +66,16 @@ class SoldOut(Exception):
         self.left = left
 
 
+class Postponed(SoldOut):
+    """Declared by its base only."""
+
+    def __init__(self) -> None:
+        super().__init__("dates", 0)
+
+    def __str__(self) -> str:
+        return "no date is left"
+
+
 class Worker(Actor):
     """Counts, notes, fails, holds, asks on."""
 
@@ -98,7 +108,7 @@ class Worker(Actor):
 
     @handles(raises=(SoldOut,))
     def declared(self, message: Declared) -> int:
-        raise SoldOut("tickets", 0)
+        raise SoldOut("tickets", 0) if message.known else Postponed()
 
     @handles
     async def hold(self, message: Hold) -> str:

@@ -149,6 +149,19 @@ def test_a_declared_error_comes_back_as_itself(worker: Any) -> None:
     assert (caught.value.what, caught.value.left) == ("tickets", 0)
 
 
+def test_a_subclass_of_a_declared_error_comes_back_as_that_with_its_text(
+    pair: tuple[ActorSystem, ActorSystem],
+) -> None:
+    server, client = pair
+    server.start(Worker, name="careful")
+    worker: Any = client.ref("mob://server/careful")
+    with pytest.raises(SoldOut, match="no date is left") as caught:
+        worker.ask(Declared(known=False), timeout=PATIENCE_S)
+
+    assert type(caught.value) is SoldOut
+    assert worker.ask(Total(), timeout=PATIENCE_S) == 0  # it was no failure
+
+
 def test_an_actor_that_is_not_there_is_named(pair: tuple[ActorSystem, ActorSystem]) -> None:
     server, client = pair
     ref: Any = client.ref("mob://server/nobody")
@@ -502,3 +515,17 @@ def test_a_ref_of_an_actor_that_has_ended_says_so(pair: tuple[ActorSystem, Actor
 
     with pytest.raises(ActorFailed, match="mob://server/gone has stopped"):
         guest.ask(Introduce(to=gone), timeout=PATIENCE_S)
+
+
+def test_an_actor_that_has_stopped_is_unknown_from_afar_and_dead_to_who_has_its_ref(
+    pair: tuple[ActorSystem, ActorSystem],
+) -> None:
+    server, client = pair
+    local: Any = server.start(Worker, name="short")
+    remote: Any = client.ref("mob://server/short")
+    local.stop()
+
+    with pytest.raises(ActorDead):
+        local.ask(Total(), timeout=PATIENCE_S)
+    with pytest.raises(UnknownAddress, match=r"mob://server/short: no such actor"):
+        remote.ask(Total(), timeout=PATIENCE_S)
