@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.post.tails import LENGTHS, TAIL_BYTES, TAILS, Tail, Tails
@@ -43,6 +43,7 @@ def known(*envelopes: Envelope) -> Tails:
     return tails
 
 
+@settings(deadline=None)
 @given(REMEMBERED, st.binary(max_size=300), st.integers(1, 2**32 - 1))
 @example(TELL, b"", 1)
 @example(ASK, b"x" * 255, 1)
@@ -76,6 +77,7 @@ def test_what_is_told_or_asked_is_found_whatever_its_payload(first: Envelope, si
     assert payload_behind(found[1], row) == b"\x90"
 
 
+@settings(deadline=None)
 @given(st.lists(REMEMBERED, max_size=30), REMEMBERED)
 def test_no_other_row_is_ever_taken_for_a_known_one(
     before: list[Envelope], other: Envelope
@@ -88,6 +90,7 @@ def test_no_other_row_is_ever_taken_for_a_known_one(
         assert payload_behind(found[1], row) == other.payload
 
 
+@settings(deadline=None)
 @given(REMEMBERED, st.data())
 def test_a_row_that_is_cut_short_has_no_payload(first: Envelope, data: st.DataObject) -> None:
     whole = pack_envelope(first)
@@ -114,6 +117,7 @@ def test_what_must_be_looked_at_each_time_is_not_remembered(envelope: Envelope) 
     assert find(tails, pack_envelope(envelope)) is None
 
 
+@settings(deadline=None)
 @given(st.lists(REMEMBERED | st.integers(0, 400), max_size=50))
 def test_few_are_remembered_whatever_a_peer_says(said: list[Envelope | int]) -> None:
     tails = Tails()

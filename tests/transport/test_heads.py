@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.transport.wire_strategies import envelopes
@@ -26,6 +26,7 @@ TELL = Envelope(Kind.TELL, 0, "counter", tag="shop.add", version=1)
 SIZES = (0, 1, 255, 256, 65_535, 65_536)
 
 
+@settings(deadline=None)
 @given(envelopes())
 @example(TELL)
 def test_a_head_and_a_payload_are_the_row_of_the_codec(envelope: Envelope) -> None:
@@ -41,6 +42,7 @@ def test_payloads_of_every_form_come_back_from_behind_a_head(size: int) -> None:
     assert payload_behind(len(head), row) == payload
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_whatever_follows_a_head_is_its_payload_or_none(tail: bytes) -> None:
     head = head_of(TELL)
@@ -65,6 +67,7 @@ IDS = st.sampled_from(WIDTHS) | st.integers(1, 2**63 - 1)
 WIDEST = 0xFFFF_FFFF  # ids beyond go the long way
 
 
+@settings(deadline=None)
 @given(envelopes(), IDS)
 @example(TELL, 1)
 @example(TELL._replace(kind=Kind.ASK, id=1), WIDEST)
@@ -89,6 +92,7 @@ def test_a_tail_is_the_same_whatever_the_id(number: int) -> None:
     )
 
 
+@settings(deadline=None)
 @given(envelopes())
 @example(TELL)
 def test_an_opening_says_kind_and_id_and_where_the_tail_begins(envelope: Envelope) -> None:
@@ -106,6 +110,7 @@ def test_an_opening_says_kind_and_id_and_where_the_tail_begins(envelope: Envelop
         assert payload_behind(start + len(tail), row) == envelope.payload
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda rest: b"\x9c" + rest))
 def test_whatever_bytes_come_an_opening_is_none_or_lies_within_them(row: bytes) -> None:
     opening = opening_of(row)
@@ -137,6 +142,7 @@ def test_an_answer_that_is_cut_short_is_never_taken_for_a_whole_one(
 # -- answers ------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(IDS, st.binary(max_size=600))
 def test_the_row_of_an_answer_is_that_of_the_codec_and_gives_its_payload_back(
     number: int, payload: bytes
@@ -153,6 +159,7 @@ def test_the_row_of_an_answer_is_that_of_the_codec_and_gives_its_payload_back(
         assert reply_payload(opening[2], row) == payload
 
 
+@settings(deadline=None)
 @given(envelopes())
 def test_only_a_plain_answer_has_the_payload_of_one(envelope: Envelope) -> None:
     row = pack_envelope(envelope)

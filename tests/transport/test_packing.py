@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transport import packing
@@ -28,17 +28,20 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_is_packed_comes_back(value: Any) -> None:
     assert unpack(pack(value), "it") == value
     assert unpacked(pack(value)) == value
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_it_is_msgpack_as_others_write_it(value: Any) -> None:
     assert pack(value) == msgpack.packb(value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_of_bytes_that_are_none_nothing_but_that_is_said(data: bytes) -> None:
     try:
