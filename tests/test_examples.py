@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# A busy machine holds a loop up, and the watchdog says so: a line, and a stack below it.
+SLOW = re.compile(r"^mob://\S+ held its loop for .*\n(?: .*\n)*\n?", re.MULTILINE)
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
@@ -37,7 +40,7 @@ def test_an_example_prints_what_it_shows(example: Path, tmp_path: Path) -> None:
         check=False,
     )
 
-    assert done.stderr == ""
+    assert SLOW.sub("", done.stderr) == ""
     assert "\n".join(line.rstrip() for line in done.stdout.strip().splitlines()) == shown(example)
     assert list(tmp_path.iterdir()) == []
 
