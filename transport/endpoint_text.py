@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, Self
 
 from transport.errors import AddressError, TransportError
@@ -234,16 +234,14 @@ def _version(host: str) -> int:
         return 0
 
 
-def _near(address: str, tcp: str, ipc: str) -> Iterator[str]:
+def _near(address: str, tcp: str, ipc: str) -> list[str]:
     """What may have been meant, the nearest first; the last one is always valid."""
     text = address.strip()
     scheme, marker, rest = text.partition("://")
     scheme = scheme.lower()
     if not marker:
         scheme, rest = ("ipc", "") if scheme == "ipc" else ("tcp", text)
-    if scheme == "ipc":
-        yield f"ipc:///{rest.lstrip('/')}"
-        yield ipc
+    near = [f"ipc:///{rest.lstrip('/')}", ipc] if scheme == "ipc" else []
     rest = rest.partition("/")[0]
     bare = rest.strip("[]")
     if _version(bare) == 6:
@@ -259,10 +257,8 @@ def _near(address: str, tcp: str, ipc: str) -> Iterator[str]:
     if number.isdigit():
         close = str(min(int(number[:6]), PORTS)) if not port.startswith("-") else example
     for name in (host, "127.0.0.1"):
-        yield f"tcp://{name}:{port}"
-        yield f"tcp://{name}:{close}"
-        yield f"tcp://{name}:{example}"
-    yield tcp
+        near += [f"tcp://{name}:{each}" for each in (port, close, example)]
+    return near
 
 
 def another_port(address: str) -> str:

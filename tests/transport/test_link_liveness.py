@@ -22,6 +22,7 @@ from tests.transport.link_makers import (
 )
 from transport.events import (
     ByeCode,
+    Delivery,
     Gone,
     Hangup,
     LoopFreed,
@@ -67,6 +68,27 @@ def test_three_seconds_of_silence_make_the_peer_suspect_and_a_word_clears_it() -
     link.receive("first", BEAT, 4.0)
 
     assert (before, after) == ([], [Suspected(closed=False)])
+    assert (link.events(), link.state) == ([Trusted()], LinkState.READY)
+
+
+def test_envelopes_that_come_after_silence_are_delivered_and_clear_the_suspicion() -> None:
+    link = silent()
+    link.events()
+
+    link.receive("first", Batch(1, 0, (b"a",)), 4.0)
+    link.receive("first", Batch(1, 0, (b"a",)), 4.1)
+
+    assert (link.events(), link.state) == ([Trusted(), Delivery((b"a",), 1)], LinkState.READY)
+
+
+def test_what_was_handed_over_and_comes_again_after_silence_is_no_delivery() -> None:
+    link = ready()
+    link.receive("first", Batch(1, 0, (b"a",)), 0.5)
+    ticked(link, 1.0, 2.0, 3.0, 3.6)
+    link.events()
+
+    link.receive("first", Batch(1, 0, (b"a",)), 4.0)
+
     assert (link.events(), link.state) == ([Trusted()], LinkState.READY)
 
 

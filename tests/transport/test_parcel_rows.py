@@ -19,7 +19,7 @@ from transport.errors import (
     TooBigForWire,
     Undecodable,
 )
-from transport.parcel_rows import row_of
+from transport.parcel_rows import batch_problem, parcel_problem, row_of
 from transport.parcels import Ack, Batch, Beat, Bye, Hello, Parcel
 
 HELLO = Hello(
@@ -177,3 +177,14 @@ def test_a_batch_of_too_many_envelopes_is_counted_before_it_is_decoded() -> None
         pack_parcel(Batch(1, 0, (b"",) * 16_385))
     with pytest.raises(OverLimit, match="a frame has 20,005 values"):
         unpack_parcel(frame_of([2, 1, 0, [b""] * 20_000]))
+
+
+@given(PARCELS)
+def test_a_parcel_that_may_be_sent_has_no_problem(parcel: Parcel) -> None:
+    assert parcel_problem(parcel) is None
+
+
+def test_a_batch_is_judged_as_any_parcel_is() -> None:
+    empty = Batch(1, 0, ())
+
+    assert parcel_problem(empty) == batch_problem(empty) is not None
