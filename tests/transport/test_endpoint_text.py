@@ -96,6 +96,7 @@ def test_a_wrong_part_is_named_and_the_nearest_address_offered(
         (f"ipc:///{'x' * PATH_BYTES}", "path", "ipc:///what/listen/returned"),
         ("inproc://x", "scheme", "tcp://x:7000"),
         ("ipc:///\udc80", "path", "ipc:///what/listen/returned"),
+        ("ipc:///a\0b", "path", "ipc:///what/listen/returned"),
     ],
 )
 def test_so_it_is_where_one_connects(address: str, part: str, nearest: str) -> None:
