@@ -716,10 +716,10 @@ def test_entries_edges_and_operations_print_in_few_words(mob: Mob) -> None:
 def test_asking_takes_no_longer_than_was_given(tmp_path: Path) -> None:
     with Mob.launch(panel(), state_dir=tmp_path) as mob:
         began = time.monotonic()
-        with pytest.raises(TimeoutError, match=r"within 0\.3 s"):
-            mob.ask("w-1", "stuck", timeout=0.3)
+        with pytest.raises(TimeoutError, match=r"within 1 s"):
+            mob.ask("w-1", "stuck", timeout=1)
 
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 2  # it waits twice, and not as long each time
         GATES["stuck"].set()
 
 

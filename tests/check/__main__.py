@@ -23,8 +23,10 @@ from tests.check.running import Runner, Stage, closing_line
 ROOT: Final = Path(__file__).resolve().parents[2]
 JOBS: Final = int(os.environ.get("MOB_JOBS") or os.cpu_count() or 1)
 
-# The "ci" profile of hypothesis: no deadlines, the same examples in every run.
-PYTEST: Final = ("pytest", "-W", "error", "--hypothesis-profile=ci")
+# The "ci" profile of hypothesis: no deadlines, the same examples in every run. The largest tests
+# take more than the minute after which pytest would show where a test hangs.
+PATIENCE: Final = "faulthandler_timeout=300"
+PYTEST: Final = ("pytest", "-W", "error", "--hypothesis-profile=ci", "-o", PATIENCE)
 
 TOOLS: Final = (
     Stage("ruff format", ("ruff", "format", "--check", ".")),

@@ -177,9 +177,18 @@ class Nodes:
         """Start a node; it ends with the test."""
         return self._stack.enter_context(Node(self.pair(name), self.folder, before))
 
-    def listening(self, name: str, *others: str, at: str = "tcp://127.0.0.1:*") -> tuple[Node, str]:
-        """Start a node that lets others in; with its address. Its ledger is `lines(name)`."""
-        node = self.start(name)
+    def listening(
+        self,
+        name: str,
+        *others: str,
+        at: str = "tcp://127.0.0.1:*",
+        node: Node | None = None,
+    ) -> tuple[Node, str]:
+        """Start a node, or take one that has started, that lets others in; with its address.
+
+        Its ledger is `lines(name)`.
+        """
+        node = node or self.start(name)
         for other in others:
             node("allow", key=self.pair(other).public, name=other)
         node("ledger", path=str(self.ledger(name)))
