@@ -158,6 +158,10 @@ class Connections:
         connection = self._by_fd.get(fd)
         return None if connection is None else connection.address
 
+    def is_stranger(self, fd: int) -> bool:
+        """Whether the connection on a descriptor has sent no message, and was not cut."""
+        return fd in self._strangers
+
     def closed(self, fd: int) -> None:
         """A connection has ended."""
         self._by_fd.pop(fd, None)
@@ -214,6 +218,7 @@ class Connections:
                 connection._suspect = True
             else:
                 connection._suspect = False
+                self._strangers.pop(connection.fd, None)
                 if connection.cut():
                     found.append(connection)
         return tuple(found)

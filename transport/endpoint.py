@@ -95,6 +95,7 @@ class Endpoint:
             if not address.startswith("inproc://"):
                 door.tracked = TrackedConnections(lambda fd: self._fd_closed(door, fd))
                 door.watch = Watch(socket, door.tracked)
+                door.watch.look = lambda: self._look_into(door)
             bound = listen(socket, role, address)
         except BaseException as error:
             _close(socket, door.watch)
@@ -369,6 +370,12 @@ class Endpoint:
         if watch is not None:
             self._loop.remove_reader(watch.fd)
         _close(socket, watch)
+
+    def _look_into(self, door: Door) -> bool:
+        """Take in what lies in a socket; False if that is being done."""
+        free = not door.busy
+        self._serve(door)
+        return free
 
     def _fd_closed(self, door: Door, fd: int) -> None:
         connection = door.by_fd.get(fd)

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     REVOKED = "key was revoked while connected"
     UNFINISHED = "endless message"
     CROWD = "too many silent connections"
+    MUTE = "ended before it was understood"
 
 
 @dataclass(frozen=True, slots=True)

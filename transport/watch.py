@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import zmq
@@ -72,6 +73,9 @@ class Watch:
         self._refusals = refusals
         self._unheeded: set[int] = set()  # descriptors of connections from before `report_to`
         self._failed = 0  # handshakes whose connection has not ended yet
+        self._denied = 0  # of these, those that others write down
+        # Reads what lies in the socket; False if that is being done. The owner's to set.
+        self.look: Callable[[], bool] = lambda: False
         address = f"inproc://mob-monitor-{next(_monitor_numbers)}"
         self._events = socket.context.socket(zmq.PAIR)
         self._events.linger = 0
@@ -116,6 +120,7 @@ class Watch:
                 outcomes.append(_OUTCOMES[event])
                 self.attempt, self._tried = _OUTCOMES[event], True
                 self._failed += _OUTCOMES[event] in _UNEXPLAINED
+                self._denied += _OUTCOMES[event] is not Handshake.SUCCEEDED
         for fd in opened:
             evicted = self._connections.opened(fd)
             if evicted is not None and self._refusals is not None:
@@ -134,13 +139,23 @@ class Watch:
             self._tried = False
 
     def _ended(self, fd: int) -> None:
-        """A connection has ended; with a handshake that failed, if one did since the last end."""
+        """A connection has ended; with a handshake that failed, if one did since the last end.
+
+        Of what is no ZMTP at all no failure is told: that is who ends without a message.
+        """
         failed, self._failed = self._failed, 0
+        denied, self._denied = self._denied, 0
         heeded = fd not in self._unheeded
         self._unheeded.discard(fd)
         if failed and heeded and self._refusals is not None:
             address = self._connections.address(fd)
             self._refusals.record(Reason.HANDSHAKE, address=address or "-")
+        elif not denied and heeded and self._refusals is not None:
+            address = self._connections.address(fd) or "-"
+            # What it sent before it ended may still lie in the socket.
+            mute = self._connections.is_stranger(fd) and self.look()
+            if mute and self._connections.is_stranger(fd):
+                self._refusals.record(Reason.MUTE, address=address)
         self._connections.closed(fd)
 
     def report_to(self, refusals: Refusals) -> None:

@@ -137,3 +137,25 @@ def test_a_probe_whose_handshake_breaks_makes_no_second_connection(
 
     assert listener.until(lambda: len(listener.connections) == 0)
     assert listener.refusals.last() == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", id="http"),
+        pytest.param(bytes(range(256)) * 64, id="noise"),
+        pytest.param(b"\x01\x00" + b"hello", id="old zmtp"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_who_ends_without_a_message_is_written_down_once(listener: Listener, said: bytes) -> None:
+    listener.watch.look = lambda: True
+    listener.watch.report_to(listener.refusals)
+    raw = listener.knock()
+    with raw:
+        raw.sendall(said)
+
+    assert listener.until(lambda: not len(listener.connections))
+    (refusal,) = listener.refusals.last()
+    assert refusal.reason in {Reason.MUTE, Reason.HANDSHAKE}
+    assert (refusal.count, refusal.address) == (1, "127.0.0.1")

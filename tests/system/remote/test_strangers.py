@@ -140,3 +140,5 @@ def test_what_is_no_zmtp_does_not_disturb_friends(tmp_path: Path) -> None:
         assert friend.is_connected("server")
         assert friend.link("server")["ambiguous"] == 0
         assert len(server("links")) == 4
+        reasons = until(lambda: {reason for reason, _ in server("refusals")}, "they are recorded")
+        assert reasons <= {Reason.MUTE.value, Reason.HANDSHAKE.value}
